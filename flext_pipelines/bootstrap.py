@@ -1,0 +1,84 @@
+"""The composition root: the one place that joins messages, behaviours and gateways.
+
+Every port can be replaced by keyword, which is how tests give fakes and how a site plugs in its own.
+Building a bus opens nothing: a port is made when a handler first needs it.
+
+What belongs here: which behaviours in which order, which port under which name. What does not: logic.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, cast
+
+from flext_pipelines.commands import middleware, registry
+from flext_pipelines.commands.bus import Bus, Ports, port
+from flext_pipelines.commands.message import Context, Source
+from flext_pipelines.settings import Settings
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from flext_pipelines.commands.bus import Behaviour
+    from flext_pipelines.commands.message import Message
+
+
+class LocalOperator:
+    """The policy until users exist: whoever runs the tool on this machine may do everything."""
+
+    def allows(self, actor: str, message: str) -> bool:  # noqa: ARG002  the shape of Policy
+        """True for every actor that has a name."""
+        return bool(actor)
+
+
+def behaviours(ports: Ports) -> tuple[Behaviour, ...]:
+    """What happens around every handler, outermost first.
+
+    Audit stands outside authorisation and idempotency, so that denied and replayed commands leave rows too.
+    """
+    return (
+        middleware.correlation,
+        middleware.audit(lambda: cast("middleware.Trail", ports.get("audit")), registry.as_json),
+        middleware.authorisation(lambda: cast("middleware.Policy", ports.get("policy"))),
+        middleware.idempotency(
+            lambda: cast("middleware.KeyStore", ports.get("keys")),
+            payload_without_key,
+            registry.dump_result,
+            registry.load_result,
+        ),
+        middleware.timing,
+    )
+
+
+def payload_without_key(message: Message[object]) -> str:
+    """What two calls with the same key must agree on."""
+    return message.model_dump_json(exclude={"idempotency_key"})
+
+
+def default_ports(settings: Settings) -> dict[str, Callable[[], object]]:
+    """Every gateway by the keyword that handlers use, made on first use."""
+    return {
+        "settings": port(settings),
+        "policy": LocalOperator,
+    }
+
+
+def build_bus(settings: Settings | None = None, *, source: Source = "python", **overrides: object) -> Bus:
+    """The bus of a process.
+
+    Args:
+        settings: Effective settings; by default those of the environment.
+        source: The door that builds it, for contexts that a caller does not give.
+        **overrides: Ports by name that replace the default ones.
+
+    Raises:
+        TypeError: A message has no handler or two, or a handler asks for an unknown port.
+    """
+    effective = settings or Settings()
+    factories = default_ports(effective) | {name: port(value) for name, value in overrides.items()}
+    ports = Ports(factories)
+    return Bus(
+        registry.all_specs(),
+        behaviours=behaviours(ports),
+        ports=ports,
+        default_context=lambda: Context(actor=effective.acting_user, source=source),
+    )

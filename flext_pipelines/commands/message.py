@@ -1,0 +1,121 @@
+"""Messages: what a caller asks for, as plain, frozen, JSON-friendly values.
+
+What belongs here: the base classes of messages and the context that travels beside one.
+What does not: any message of the mission (each lives with its handler) and any behaviour.
+"""
+
+import itertools
+import os
+from collections.abc import Callable
+from typing import ClassVar, Generic, Literal, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field
+
+R_co = TypeVar("R_co", covariant=True)
+
+Source = Literal["cli", "dagster", "schedule", "sensor", "api", "web", "python"]
+"""The door through which a message came."""
+
+
+class Message(BaseModel, Generic[R_co]):
+    """Something asked of the bus, whose answer has type ``R``.
+
+    Unknown fields are refused. Equal fields make equal messages. ``model_dump_json`` and
+    ``model_validate_json`` are inverse, so that one definition serves as Dagster run config,
+    HTTP body, CLI argument and audit row. Secrets are ``SecretStr`` fields; they never enter any of those.
+    """
+
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", hide_input_in_errors=True, defer_build=True, allow_inf_nan=False
+    )
+
+
+class Command(Message[R_co]):
+    """A message that changes something."""
+
+    performed_in_run: ClassVar[bool] = False
+    """True for long work: a shell door launches a Dagster run that sends it, so that logs and status are kept."""
+
+    idempotency_key: str | None = Field(
+        default=None,
+        min_length=1,
+        max_length=200,
+        description="The same key and payload is done once and answered with the first result.",
+    )
+
+
+class Query(Message[R_co]):
+    """A message that never changes anything."""
+
+
+class Result(BaseModel):
+    """Base of the answers: frozen, plain values, JSON both ways."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
+
+
+class Progress(Result):
+    """One step of long work, for whoever waits: a Dagster log line, a live table at a terminal.
+
+    Attributes:
+        kind: ``milestone``, ``warning`` or ``error`` are worth a line of their own; ``count`` is not.
+        text: The line.
+        stream: The Singer stream or table it is about.
+        rows: Rows so far, extracted or loaded according to ``side``.
+    """
+
+    kind: Literal["milestone", "warning", "error", "count"] = "milestone"
+    text: str = ""
+    stream: str | None = None
+    side: Literal["extracted", "loaded", "rejected"] | None = None
+    rows: int | None = None
+
+
+def ignore_progress(_: Progress) -> None:
+    """The listener of callers who wait for the result only."""
+
+
+_IDS = itertools.count(1)
+_PROCESS = os.urandom(10).hex()
+
+
+def _renew_process_mark() -> None:
+    global _PROCESS
+    _PROCESS = os.urandom(10).hex()
+
+
+os.register_at_fork(after_in_child=_renew_process_mark)
+
+
+def new_correlation_id() -> str:
+    """An id no other call has: 80 random bits of the process and a counter (0.2 us; a uuid4 costs 1.5)."""
+    return f"{_PROCESS}-{next(_IDS):x}"
+
+
+class Context:
+    """Who asks, through which door, within what: travels beside a message, never inside it.
+
+    Attributes:
+        actor: The user or service that is answerable for the message.
+        source: The door it came through.
+        correlation_id: One id for everything that follows from one request; made on the way if absent.
+        dagster_run_id: The Dagster run that performs it, if one does.
+        on_progress: Called with each step of long work, possibly from another thread.
+    """
+
+    __slots__ = ("actor", "correlation_id", "dagster_run_id", "on_progress", "source")
+
+    def __init__(
+        self,
+        actor: str,
+        source: Source = "python",
+        *,
+        correlation_id: str = "",
+        dagster_run_id: str | None = None,
+        on_progress: Callable[[Progress], None] = ignore_progress,
+    ) -> None:
+        self.actor = actor
+        self.source: Source = source
+        self.correlation_id = correlation_id
+        self.dagster_run_id = dagster_run_id
+        self.on_progress = on_progress

@@ -1,0 +1,188 @@
+"""The catalogue of messages: names, types, handlers, and JSON both ways.
+
+A message's public name is ``<module>.<Class without suffix>``: ``pipelines.RunMeltanoPipeline``.
+
+What belongs here: collecting the ``HANDLERS`` maps, names, parsing with errors that name the field.
+What does not: dispatch (``bus``) and printing (``cli``).
+"""
+
+from __future__ import annotations
+
+import difflib
+import json
+from collections.abc import Callable, Mapping, Sequence
+from importlib import import_module
+from typing import TYPE_CHECKING, NamedTuple, get_args
+
+from pydantic import TypeAdapter, ValidationError
+
+from flext_pipelines.commands.message import Command, Message
+from flext_pipelines.errors import InvalidMessageError, UnknownMessageError
+
+if TYPE_CHECKING:
+    from types import ModuleType
+
+    from pydantic_core import ErrorDetails
+
+Handler = Callable[..., object]
+MODULES = ("pipelines", "plugins", "data", "status", "wms", "audit")
+"""The systems that have messages, in the order in which people meet them."""
+
+_SUFFIXES = ("Command", "Query")
+
+
+class MessageSpec(NamedTuple):
+    """One message with its handler.
+
+    Attributes:
+        name: The public name, for instance ``data.ExtractData``.
+        type: The message class.
+        handler: The function that handles it.
+        is_command: True when it changes something.
+    """
+
+    name: str
+    type: type[Message[object]]
+    handler: Handler
+    is_command: bool
+
+    @property
+    def result_type(self) -> object:
+        """The type ``R`` of ``Command[R]`` or ``Query[R]``."""
+        for base in self.type.__mro__:
+            arguments = base.__dict__.get("__pydantic_generic_metadata__", {}).get("args", ())
+            if arguments:
+                return arguments[0]
+        return object
+
+    @property
+    def summary(self) -> str:
+        """The first line of the message's docstring."""
+        return (self.type.__doc__ or "").strip().split("\n", 1)[0]
+
+
+def message_name(module: str, message_type: type[Message[object]]) -> str:
+    """``RunMeltanoPipelineCommand`` in ``commands/pipelines.py`` is ``pipelines.RunMeltanoPipeline``.
+
+    Raises:
+        TypeError: The class name does not end in ``Command`` or ``Query``, or ends in the wrong one.
+    """
+    wanted = "Command" if issubclass(message_type, Command) else "Query"
+    if not message_type.__name__.endswith(wanted):
+        message = f"{message_type.__name__} is a {wanted} and its name must end so"
+        raise TypeError(message)
+    return f"{module.rpartition('.')[2]}.{message_type.__name__.removesuffix(wanted)}"
+
+
+def collect(modules: Sequence[ModuleType]) -> list[MessageSpec]:
+    """Every message of the modules with its handler.
+
+    Raises:
+        TypeError: A message has two handlers or none, or two messages share a name; the message names it.
+    """
+    specs: dict[str, MessageSpec] = {}
+    handled: set[type] = set()
+    for module in modules:
+        handlers: Mapping[type[Message[object]], Handler] = module.HANDLERS
+        for message_type, handler in handlers.items():
+            name = message_name(module.__name__, message_type)
+            if name in specs or message_type in handled:
+                first = specs[name].handler.__name__ if name in specs else "one in another module"
+                message = f"{name} has two handlers: {first} and {handler.__name__}"
+                raise TypeError(message)
+            handled.add(message_type)
+            specs[name] = MessageSpec(name, message_type, handler, issubclass(message_type, Command))
+        for value in vars(module).values():
+            if _is_message_of(module, value) and value not in handled:
+                message = f"{module.__name__}.{value.__name__} has no handler: add it to HANDLERS"
+                raise TypeError(message)
+    return list(specs.values())
+
+
+def _is_message_of(module: ModuleType, value: object) -> bool:
+    return (
+        isinstance(value, type)
+        and issubclass(value, Message)
+        and value.__module__ == module.__name__
+        and value.__name__.endswith(_SUFFIXES)
+    )
+
+
+def all_specs() -> list[MessageSpec]:
+    """Every message of the mission."""
+    return collect([import_module(f"flext_pipelines.commands.{name}") for name in MODULES])
+
+
+def find(specs: Sequence[MessageSpec], name: str) -> MessageSpec:
+    """The message of that public name, in any case; the bare class name does when it is unambiguous.
+
+    Raises:
+        UnknownMessageError: With the nearest names.
+    """
+    wanted = name.casefold()
+    exact = [spec for spec in specs if spec.name.casefold() == wanted]
+    found = exact or [spec for spec in specs if spec.name.partition(".")[2].casefold() == wanted]
+    if len(found) == 1:
+        return found[0]
+    names = [spec.name for spec in found] or difflib.get_close_matches(name, [s.name for s in specs], 3, 0.4)
+    raise UnknownMessageError(
+        f"Message {name!r} is {'ambiguous' if found else 'unknown'}",
+        f"Did you mean {', '.join(names)}?" if names else "`flext messages` lists every message",
+        {"message": name, "candidates": names, "problems": []},
+    )
+
+
+def parse(spec: MessageSpec, payload: str | bytes | Mapping[str, object]) -> Message[object]:
+    """A message from JSON text or plain values.
+
+    Raises:
+        InvalidMessageError: Each problem with the field's path, the reason, and what is allowed.
+    """
+    try:
+        if isinstance(payload, (str, bytes)):
+            return spec.type.model_validate_json(payload)
+        return spec.type.model_validate_json(json.dumps(payload))
+    except ValidationError as error:
+        problems = [_problem(spec.type, item) for item in error.errors(include_url=False, include_input=False)]
+        listed = "; ".join(f"{p['path']}: {p['reason']}" for p in problems)
+        raise InvalidMessageError(
+            f"{spec.name} does not validate: {listed}",
+            f"`flext messages {spec.name}` shows its fields",
+            {"message": spec.name, "problems": problems},
+        ) from None
+
+
+def _problem(message_type: type[Message[object]], error: ErrorDetails) -> dict[str, object]:
+    """One validation problem in words a person can act on."""
+    path = ".".join(str(part) for part in error["loc"]) or "(the whole message)"
+    reason = error["msg"]
+    allowed: list[str] = []
+    if error["type"] == "extra_forbidden":
+        allowed = list(message_type.model_fields) if len(error["loc"]) == 1 else []
+        near = difflib.get_close_matches(str(error["loc"][-1]), allowed, 1)
+        reason = "unknown field" + (f", did you mean {near[0]}?" if near else "")
+        reason += f" (allowed: {', '.join(allowed)})" if allowed else ""
+    elif error["type"] in {"literal_error", "enum"}:
+        field = message_type.model_fields.get(str(error["loc"][0]))
+        allowed = [str(value) for value in get_args(field.annotation)] if field and len(error["loc"]) == 1 else []
+    return {"path": path, "reason": reason, "allowed": allowed}
+
+
+def as_json(message: Message[object]) -> str:
+    """The message as JSON, secrets masked: for run config, audit and display."""
+    return message.model_dump_json(exclude_none=True)
+
+
+def json_schema(spec: MessageSpec) -> dict[str, object]:
+    """The JSON Schema of a message: fields, types, defaults, descriptions."""
+    return spec.type.model_json_schema()
+
+
+def dump_result(spec: MessageSpec, value: object) -> str:
+    """A handler's answer as JSON."""
+    return TypeAdapter(spec.result_type).dump_json(value).decode()
+
+
+def load_result(spec: MessageSpec, text: str) -> object:
+    """The answer that ``dump_result`` wrote."""
+    return TypeAdapter(spec.result_type).validate_json(text)
