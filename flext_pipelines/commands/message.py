@@ -11,6 +11,8 @@ from typing import ClassVar, Generic, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from flext_pipelines.values import Progress, ignore_progress
+
 R_co = TypeVar("R_co", covariant=True)
 
 Source = Literal["cli", "dagster", "schedule", "sensor", "api", "web", "python"]
@@ -46,33 +48,6 @@ class Command(Message[R_co]):
 
 class Query(Message[R_co]):
     """A message that never changes anything."""
-
-
-class Result(BaseModel):
-    """Base of the answers: frozen, plain values, JSON both ways."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
-
-
-class Progress(Result):
-    """One step of long work, for whoever waits: a Dagster log line, a live table at a terminal.
-
-    Attributes:
-        kind: ``milestone``, ``warning`` or ``error`` are worth a line of their own; ``count`` is not.
-        text: The line.
-        stream: The Singer stream or table it is about.
-        rows: Rows so far, extracted or loaded according to ``side``.
-    """
-
-    kind: Literal["milestone", "warning", "error", "count"] = "milestone"
-    text: str = ""
-    stream: str | None = None
-    side: Literal["extracted", "loaded", "rejected"] | None = None
-    rows: int | None = None
-
-
-def ignore_progress(_: Progress) -> None:
-    """The listener of callers who wait for the result only."""
 
 
 _IDS = itertools.count(1)

@@ -12,7 +12,7 @@ import difflib
 import json
 from collections.abc import Callable, Mapping, Sequence
 from importlib import import_module
-from typing import TYPE_CHECKING, NamedTuple, get_args
+from typing import TYPE_CHECKING, NamedTuple, cast, get_args
 
 from pydantic import TypeAdapter, ValidationError
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
 
 Handler = Callable[..., object]
-MODULES = ("pipelines", "plugins", "data", "status", "wms", "audit")
+MODULES = ("pipelines", "runs", "plugins", "data", "wms", "audit")
 """The systems that have messages, in the order in which people meet them."""
 
 _SUFFIXES = ("Command", "Query")
@@ -180,9 +180,13 @@ def json_schema(spec: MessageSpec) -> dict[str, object]:
 
 def dump_result(spec: MessageSpec, value: object) -> str:
     """A handler's answer as JSON."""
-    return TypeAdapter(spec.result_type).dump_json(value).decode()
+    return _adapter(spec).dump_json(value).decode()
 
 
 def load_result(spec: MessageSpec, text: str) -> object:
     """The answer that ``dump_result`` wrote."""
-    return TypeAdapter(spec.result_type).validate_json(text)
+    return _adapter(spec).validate_json(text)
+
+
+def _adapter(spec: MessageSpec) -> TypeAdapter[object]:
+    return TypeAdapter(cast("type[object]", spec.result_type))
