@@ -18,6 +18,8 @@ from flext_pipelines.settings import Settings
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from sqlalchemy import Engine
+
     from flext_pipelines.commands.bus import Behaviour
     from flext_pipelines.commands.message import Message
 
@@ -59,7 +61,14 @@ def default_ports(settings: Settings) -> dict[str, Callable[[], object]]:
     return {
         "settings": port(settings),
         "policy": LocalOperator,
+        "wms": lambda: _wms_engine(settings),
     }
+
+
+def _wms_engine(settings: Settings) -> Engine:
+    from flext_pipelines.wms.engine import open_engine
+
+    return open_engine(settings.wms_database)
 
 
 def build_bus(settings: Settings | None = None, *, source: Source = "python", **overrides: object) -> Bus:
