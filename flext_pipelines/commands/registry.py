@@ -10,11 +10,13 @@ from __future__ import annotations
 
 import difflib
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from importlib import import_module
-from typing import TYPE_CHECKING, NamedTuple, cast, get_args
+from types import UnionType
+from typing import TYPE_CHECKING, Annotated, Literal, NamedTuple, Union, cast, get_args, get_origin
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import BaseModel, TypeAdapter, ValidationError
+from pydantic_core import to_jsonable_python
 
 from flext_pipelines.commands.message import Command, Message
 from flext_pipelines.errors import InvalidMessageError, UnknownMessageError
@@ -171,6 +173,57 @@ def _problem(message_type: type[Message[object]], error: ErrorDetails) -> dict[s
 def as_json(message: Message[object]) -> str:
     """The message as JSON, secrets masked: for run config, audit and display."""
     return message.model_dump_json(exclude_none=True)
+
+
+class FieldDoc(NamedTuple):
+    """One field of a message, in words: its path, type, default, and what it is for."""
+
+    path: str
+    type: str
+    default: str
+    description: str
+
+
+def fields_of(spec: MessageSpec) -> list[FieldDoc]:
+    """The fields of a message, nested ones by their dotted path, in the order of their definition."""
+    return list(_fields_of(spec.type, ""))
+
+
+def _fields_of(model: type[BaseModel], prefix: str) -> Iterator[FieldDoc]:
+    for name, field in model.model_fields.items():
+        path = f"{prefix}{name}"
+        if field.is_required():
+            default = "required"
+        elif field.default_factory is not None:
+            default = "(made)"
+        else:
+            default = json.dumps(to_jsonable_python(field.default, fallback=str))
+        yield FieldDoc(path, type_name(field.annotation), default, field.description or "")
+        for inner in _models_in(field.annotation):
+            yield from _fields_of(inner, f"{path}." if inner is field.annotation else f"{path}[].")
+
+
+def _models_in(annotation: object) -> list[type[BaseModel]]:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return [annotation]
+    return [model for part in get_args(annotation) for model in _models_in(part)]
+
+
+def type_name(annotation: object) -> str:
+    """A type as a reader writes it: ``int``, ``str | None``, ``"full" | "incremental"``."""
+    if annotation is type(None) or annotation is None:
+        return "null"
+    origin, parts = get_origin(annotation), get_args(annotation)
+    if origin is Literal:
+        return " | ".join(json.dumps(part) for part in parts)
+    if origin in {Union, UnionType}:
+        return " | ".join(type_name(part) for part in parts)
+    if origin is Annotated:
+        return type_name(parts[0])
+    if origin is not None and parts:
+        inner = ", ".join("..." if part is Ellipsis else type_name(part) for part in parts)
+        return f"{getattr(origin, '__name__', origin)}[{inner}]"
+    return getattr(annotation, "__name__", str(annotation))
 
 
 def json_schema(spec: MessageSpec) -> dict[str, object]:
