@@ -1,0 +1,80 @@
+# Everything a newcomer needs: `make run` and `make test`. Each sets up what it uses, and only what changed.
+SHELL := /bin/bash
+.DELETE_ON_ERROR:
+.DEFAULT_GOAL := help
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+UV_VERSION := 0.13.9
+WORKERS ?= 2
+TAP := meltano/extract/tap-flext-sql
+TARGET := meltano/load/target-flext-sql
+PLUGIN_VENV := .flext-test/plugins-venv
+
+.PHONY: help setup run test test-unit test-process test-plugins check format docs lock bench clean
+
+help:  ## show this help
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
+
+$(VENV)/.locked: requirements.lock pyproject.toml Makefile
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "flext-pipelines needs Python 3.11 or later; this is $$($(PYTHON) --version). Name another: make PYTHON=python3.11 run"; exit 1; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV) || \
+	  { echo "No virtual environment could be made. On Debian: apt-get install python3-venv"; exit 1; }
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
+	$(BIN)/uv pip sync --quiet --python $(BIN)/python --compile-bytecode requirements.lock
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --editable .
+	@touch $@
+
+setup: $(VENV)/.locked  ## make the virtual environment from the lock
+
+run: setup  ## run the pipeline `wms` from the sample database to the warehouse
+	@$(BIN)/flext plugins install --all
+	@$(BIN)/flext wms seed
+	@$(BIN)/flext run wms
+
+test: test-unit test-process test-plugins  ## pass every test
+
+test-unit: setup  ## the fast tests
+	$(BIN)/python -m pytest -n $(WORKERS) -m "not process" tests
+
+test-process: setup  ## the tests that start real Meltano, Dagster and plugin processes
+	@$(BIN)/flext plugins install --all
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup -m process tests
+
+$(PLUGIN_VENV)/.locked: meltano/plugins-test.lock $(TAP)/pyproject.toml $(TARGET)/pyproject.toml | setup
+	@$(BIN)/uv venv --quiet --clear --python $(BIN)/python $(PLUGIN_VENV)
+	$(BIN)/uv pip sync --quiet --python $(PLUGIN_VENV)/bin/python --compile-bytecode meltano/plugins-test.lock
+	$(BIN)/uv pip install --quiet --python $(PLUGIN_VENV)/bin/python --no-deps --editable $(TAP) --editable $(TARGET)
+	@touch $@
+
+test-plugins: $(PLUGIN_VENV)/.locked  ## the Singer plugins' own tests, in a venv of their own
+	cd $(TAP) && $(CURDIR)/$(PLUGIN_VENV)/bin/python -m pytest -n $(WORKERS) tests
+	cd $(TARGET) && $(CURDIR)/$(PLUGIN_VENV)/bin/python -m pytest -n $(WORKERS) tests
+
+check: setup $(PLUGIN_VENV)/.locked  ## ruff, mypy --strict, documentation up to date
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	cd $(TAP) && $(CURDIR)/$(BIN)/mypy --strict --python-executable $(CURDIR)/$(PLUGIN_VENV)/bin/python tap_flext_sql
+	cd $(TARGET) && $(CURDIR)/$(BIN)/mypy --strict --python-executable $(CURDIR)/$(PLUGIN_VENV)/bin/python target_flext_sql
+	$(BIN)/python docs/generate.py --check
+
+format: setup  ## let ruff put things in order
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+docs: setup  ## write the generated reference pages anew
+	$(BIN)/python docs/generate.py
+
+lock: setup  ## resolve the dependencies anew
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --group dev pyproject.toml -o requirements.lock
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header \
+	  -c $(TAP)/requirements.lock -c $(TARGET)/requirements.lock --extra testing $(TAP)/pyproject.toml $(TARGET)/pyproject.toml -o meltano/plugins-test.lock
+
+bench: setup  ## the benchmarks; see benchmarks/README.md
+	$(BIN)/python -m benchmarks
+
+clean:  ## remove what make made; the state in .flext stays
+	rm -rf $(VENV) .flext-test .mypy_cache .ruff_cache .pytest_cache .hypothesis

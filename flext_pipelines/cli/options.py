@@ -1,0 +1,129 @@
+"""Options made from a message's fields, so that a field is described once and every door shows the same words.
+
+What belongs here: the way from a pydantic field to a click option and back to a message. What does not:
+which commands there are.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from types import UnionType
+from typing import TYPE_CHECKING, Annotated, Literal, Union, get_args, get_origin
+
+import click
+from pydantic_core import PydanticUndefined
+
+from flext_pipelines.cli import output
+from flext_pipelines.cli.performing import perform
+from flext_pipelines.commands import registry
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from pydantic.fields import FieldInfo
+
+_SCALARS: dict[object, click.ParamType] = {str: click.STRING, int: click.INT, float: click.FLOAT, Path: click.STRING}
+
+
+class JsonParam(click.ParamType):
+    """A value of any shape as JSON text, or ``@file`` with the JSON or YAML text in it."""
+
+    name = "JSON|@file"
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> object:
+        """Parse the text; a wrong one is a usage error with its place."""
+        if not isinstance(value, str):
+            return value
+        if value.startswith("@"):
+            return self._from_file(Path(value[1:]), param, ctx)
+        try:
+            return json.loads(value)
+        except json.JSONDecodeError as error:
+            self.fail(f"not JSON: {error.msg} at column {error.colno}", param, ctx)
+
+    def _from_file(self, path: Path, param: click.Parameter | None, ctx: click.Context | None) -> object:
+        import yaml
+
+        try:
+            return yaml.safe_load(path.read_text(encoding="utf-8"))
+        except OSError as error:
+            self.fail(f"{path}: {error.strerror}", param, ctx)
+        except yaml.YAMLError as error:
+            mark = getattr(error, "problem_mark", None)
+            place = f":{mark.line + 1}:{mark.column + 1}" if mark else ""
+            self.fail(f"{path}{place}: {getattr(error, 'problem', error)}", param, ctx)
+
+
+def option_type(annotation: object) -> tuple[click.ParamType, bool]:
+    """The click type of a field's type, and whether the option may be given several times."""
+    origin, parts = get_origin(annotation), get_args(annotation)
+    if origin is Annotated:
+        return option_type(parts[0])
+    if origin in {Union, UnionType}:
+        kinds = [part for part in parts if part is not type(None)]
+        return option_type(kinds[0]) if len(kinds) == 1 else (JsonParam(), False)
+    if origin is Literal:
+        return click.Choice([str(part) for part in parts]), False
+    if origin in {tuple, list} and parts:
+        inner, several = option_type(parts[0])
+        return (inner, True) if not several and not isinstance(inner, JsonParam) else (JsonParam(), False)
+    if annotation is bool:
+        return click.BOOL, False
+    return _SCALARS.get(annotation, JsonParam()), False
+
+
+def _parameter(name: str, field: FieldInfo, *, positional: bool) -> click.Parameter:
+    kind, several = option_type(field.annotation)
+    required = field.is_required()
+    if positional:
+        return click.Argument([name], type=kind, required=required, nargs=-1 if several else 1)
+    flag = f"--{name.replace('_', '-')}"
+    words = [f"{flag}/--no-{flag[2:]}" if field.default is True else flag, name]
+    if isinstance(kind, click.types.BoolParamType):
+        return click.Option(words, is_flag=True, default=None, help=field.description)
+    default = field.default if field.default not in (None, PydanticUndefined, (), "") else None
+    help_text = f"{field.description or ''}{f'  [default: {output.shown(default)}]' if default is not None else ''}"
+    return click.Option(words, type=kind, multiple=several, required=required, default=None, help=help_text)
+
+
+def command_for(
+    message: str,
+    name: str,
+    show: Callable[[object], None],
+    *,
+    arguments: Sequence[str] = (),
+    examples: Sequence[str] = (),
+    hidden: Mapping[str, object] | None = None,
+) -> click.Command:
+    """A command whose options are a message's fields.
+
+    Args:
+        message: The message's public name.
+        name: The command's name.
+        show: Prints the answer for people; ``--json`` prints it for programs.
+        arguments: Fields that are positional.
+        examples: Command lines for ``--help``.
+        hidden: Fields that this command fixes.
+
+    Returns:
+        The command. What it sends is validated as every message is, so that its errors are the same.
+    """
+    spec = registry.find(registry.all_specs(), message)
+    fixed = dict(hidden or {})
+    parameters = [
+        _parameter(field_name, field, positional=field_name in arguments)
+        for field_name, field in spec.type.model_fields.items()
+        if field_name not in fixed
+    ]
+    parameters.sort(key=lambda parameter: isinstance(parameter, click.Option))
+    parameters.append(click.Option(["--json", "as_json"], is_flag=True, help="Print JSON, for programs."))
+
+    def callback(as_json: bool, **given: object) -> None:
+        payload = fixed | {key: value for key, value in given.items() if value is not None and value != ()}
+        answer = perform(spec, registry.parse(spec, payload))
+        (output.print_json if as_json else show)(answer)
+
+    listed = "".join(f"  {line}\n" for line in examples)
+    text = (spec.type.__doc__ or "").strip() + (f"\n\n\b\nExamples:\n{listed}" if listed else "")
+    return click.Command(name, params=parameters, callback=callback, help=text, short_help=spec.summary)
