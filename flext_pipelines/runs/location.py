@@ -16,6 +16,9 @@ DEFINITIONS_ATTRIBUTE: Final = "defs"
 REPOSITORY: Final = "__repository__"
 """The name that Dagster gives to the repository made of a ``Definitions`` object."""
 
+POSTGRES_URL_VARIABLE: Final = "FLEXT_DAGSTER_POSTGRES_URL"
+"""Where Dagster itself finds the URL of its storage; the variable of the setting of that name."""
+
 MESSAGE_JOB: Final = "message"
 """The job that performs any one command given as run config; see ``message_run_config``."""
 MESSAGE_OP: Final = "send"
@@ -26,7 +29,8 @@ RUN_OPTIONS_RESOURCE: Final = "run_options"
 
 # Words that Dagster's own name check refuses (dagster/_core/definitions/utils.py, DISALLOWED_NAMES).
 _DAGSTER_WORDS = frozenset(
-    "context conf config meta arg_dict dict input_arg_dict output_arg_dict int str float bool input output type".split()
+    {"context", "conf", "config", "meta", "arg_dict", "dict", "input_arg_dict", "output_arg_dict"}
+    | {"int", "str", "float", "bool", "input", "output", "type"}
 )
 _RESERVED_JOBS = frozenset({MESSAGE_JOB, ETL_JOB, "install_plugin", "configure_plugin", "upgrade_plugin"})
 _FORBIDDEN_IN_JOB = re.compile(r"[^A-Za-z0-9_]")
@@ -83,6 +87,7 @@ RUN_STATUS: Final[Mapping[str, RunStatus]] = {
     "MANAGED": "pending",
     "STARTING": "pending",
     "STARTED": "running",
+    "SUSPENDED": "running",
     "CANCELING": "running",
     "SUCCESS": "completed",
     "FAILURE": "failed",
@@ -150,8 +155,8 @@ def run_options_config(**options: object) -> dict[str, object]:
     """The run config that hands the options of one run to a pipeline job, whatever its ops are called.
 
     Options that are None are left out, so that the resource's defaults hold. The names are the fields of the
-    resource: ``environment``, ``full_refresh``, ``config_overrides``, ``timeout_seconds``. Never a secret: Dagster
-    stores run config in plain text.
+    resource: ``environment``, ``full_refresh``, ``config_overrides``, ``timeout_seconds``, ``max_retries``. Never a secret:
+    Dagster stores run config in plain text.
     """
     config = {name: value for name, value in options.items() if value is not None}
     return {"resources": {RUN_OPTIONS_RESOURCE: {"config": config}}} if config else {}

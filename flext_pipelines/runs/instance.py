@@ -1,0 +1,45 @@
+"""The Dagster instance of a home, opened only where something must be written or executed.
+
+What belongs here: opening it. What does not: reading (``records``), the home's files (``home``).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from flext_pipelines.errors import ConfigError, UnavailableError
+from flext_pipelines.runs.home import prepare_home
+
+if TYPE_CHECKING:
+    from dagster import DagsterInstance
+
+    from flext_pipelines.settings import Settings
+
+
+def open_instance(settings: Settings) -> DagsterInstance:
+    """The instance of ``settings.dagster_home``, prepared if need be. Close it by ``dispose`` or as a context manager.
+
+    Raises:
+        ConfigError: ``dagster.yaml``, when edited by hand, does not validate.
+        UnavailableError: The storage does not answer.
+    """
+    from dagster import DagsterInstance
+    from dagster._core.errors import DagsterInvalidConfigError, DagsterInvariantViolationError
+    from sqlalchemy.exc import DBAPIError
+
+    home = prepare_home(settings)
+    try:
+        return DagsterInstance.from_config(str(home))
+    except (DagsterInvalidConfigError, DagsterInvariantViolationError) as error:
+        raise ConfigError(
+            f"{home / 'dagster.yaml'} does not validate: {error}",
+            "Mend the file, or remove it to have it generated anew",
+            {"file": str(home / "dagster.yaml")},
+        ) from error
+    except DBAPIError as error:
+        raise UnavailableError(
+            f"The run storage does not answer: {type(error.orig).__name__}",
+            "Check that the database of FLEXT_DAGSTER_POSTGRES_URL is up and that its user may connect; for SQLite, "
+            f"that {home} can be written",
+            {"home": str(home)},
+        ) from None

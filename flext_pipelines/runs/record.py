@@ -1,0 +1,337 @@
+"""What the run storage holds, as plain values: runs, events, materializations, processes.
+
+What belongs here: values, and reading them out of the JSON in which Dagster stores a run or an event. That JSON
+names its classes by *storage names* that Dagster keeps for ever (``PipelineRun``, ``EventMetadataEntry``), so both
+readers of the storage, the one by SQL and the one by Dagster's API, decode it here and cannot disagree.
+What does not: any access to a storage, and answers to queries (``status``, ``logs``, ``metrics``).
+"""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, Literal, cast
+
+from pydantic import Field
+
+from flext_pipelines.runs.location import FINISHED, RUN_STATUS, RunStatus, Tag
+from flext_pipelines.values import Value
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+Level = Literal["debug", "info", "warning", "error", "critical"]
+LEVELS: Mapping[Level, int] = {"debug": 10, "info": 20, "warning": 30, "error": 40, "critical": 50}
+
+Json = dict[str, Any]
+"""A decoded JSON object; its values are whatever Dagster stored."""
+
+
+class RunRecord(Value):
+    """One Dagster run.
+
+    Attributes:
+        run_id: Dagster's run id, a UUID.
+        job: The Dagster job.
+        pipeline: The pipeline it runs, from our tag; else None.
+        status: pending, running, completed, failed or cancelled.
+        dagster_status: Dagster's own word for it.
+        tags: All run tags, Dagster's hidden ones included.
+        assets: Keys of the selected assets, parts joined by ``/``; empty when the run has its whole job.
+        partition: The partition key, if the run has one.
+        created_at: When it was created (UTC).
+        started_at: When its first step could start (UTC).
+        ended_at: When it ended (UTC).
+        root_run_id: The first run of a chain of re-executions, else None.
+    """
+
+    run_id: str
+    job: str
+    pipeline: str | None = None
+    status: RunStatus
+    dagster_status: str
+    tags: dict[str, str]
+    assets: tuple[str, ...] = ()
+    partition: str | None = None
+    created_at: datetime
+    started_at: datetime | None = None
+    ended_at: datetime | None = None
+    root_run_id: str | None = None
+
+    @property
+    def finished(self) -> bool:
+        """Whether the storage says that it ended."""
+        return self.dagster_status in FINISHED
+
+
+class EventError(Value):
+    """What an event says went wrong.
+
+    Attributes:
+        reason: What happened, without a stack.
+        instruction: What to do next, when the step gave it.
+        code: Our error's code, when the step gave it; else the exception's class.
+        step: The step that failed.
+        details: What else the step recorded about it.
+    """
+
+    reason: str
+    instruction: str = ""
+    code: str = ""
+    step: str | None = None
+    details: dict[str, object] = Field(default_factory=dict)
+
+
+class Event(Value):
+    """One line of a run's event log.
+
+    Attributes:
+        cursor: Its number; later events have higher ones.
+        time: When it happened (UTC).
+        level: Of the line.
+        kind: Dagster's event type, or ``LOG`` for a line that a step wrote to its log.
+        message: The line.
+        step: The step it belongs to.
+        error: The failure it reports.
+    """
+
+    cursor: int
+    time: datetime
+    level: Level
+    kind: str
+    message: str
+    step: str | None = None
+    error: EventError | None = None
+
+
+class EventPage(Value):
+    """A page of a run's events, oldest first.
+
+    Attributes:
+        events: The events.
+        cursor: Give it back to have the events after these; a page without events returns the cursor it was asked with.
+        more: Whether there are more already.
+    """
+
+    events: tuple[Event, ...]
+    cursor: int
+    more: bool
+
+
+class Materialization(Value):
+    """What a step recorded of one asset.
+
+    Attributes:
+        cursor: Number of its event.
+        asset: The asset key, parts joined by ``/``.
+        partition: The partition key, if any.
+        time: When it was recorded (UTC).
+        metadata: By label, as plain JSON values; a table schema is a mapping from column to type.
+    """
+
+    cursor: int
+    asset: str
+    partition: str | None
+    time: datetime
+    metadata: dict[str, object]
+
+
+class WorkerProcess(Value):
+    """The process that performs a run.
+
+    Attributes:
+        pid: Its number on ``host``.
+        host: Name of the machine; None when the storage does not say, which means this one.
+        started: Its start time in seconds since the epoch, or a moment when it was known to live.
+        exact: Whether ``started`` is the start time itself.
+    """
+
+    pid: int
+    host: str | None
+    started: float
+    exact: bool
+
+
+class Capture(Value):
+    """Where the raw output of a step's process is kept.
+
+    Attributes:
+        key: Name of the compute log within the run.
+        steps: The steps whose output it holds.
+    """
+
+    key: str
+    steps: tuple[str, ...]
+
+
+class Instigator(Value):
+    """A schedule or sensor that was ever switched on or off.
+
+    Attributes:
+        name: Of the schedule or sensor.
+        kind: Which of the two.
+        status: Dagster's word: ``RUNNING``, ``STOPPED`` or ``DECLARED_IN_CODE``.
+    """
+
+    name: str
+    kind: Literal["schedule", "sensor"]
+    status: str
+
+
+def moment(seconds: float) -> datetime:
+    """Seconds since the epoch as a UTC time."""
+    return datetime.fromtimestamp(seconds, UTC)
+
+
+def decode_run(body: str, *, status: str, created: float, started: float | None, ended: float | None) -> RunRecord:
+    """A run from its stored JSON and the columns that stand beside it.
+
+    Args:
+        body: The serialized ``DagsterRun``.
+        status: Dagster's status.
+        created: Seconds since the epoch, as ``started`` and ``ended``.
+        started: See above.
+        ended: See above.
+    """
+    run: Json = json.loads(body)
+    tags: dict[str, str] = run.get("tags") or {}
+    selection = run.get("asset_selection") or {}
+    chosen = selection.get("__frozenset__") or selection.get("__set__") or ()
+    return RunRecord(
+        run_id=run["run_id"],
+        job=run["pipeline_name"],
+        pipeline=tags.get(Tag.PIPELINE),
+        status=RUN_STATUS[status],
+        dagster_status=status,
+        tags=tags,
+        assets=tuple(sorted("/".join(key["path"]) for key in chosen)),
+        partition=tags.get(Tag.PARTITION),
+        created_at=moment(created),
+        started_at=moment(started) if started else None,
+        ended_at=moment(ended) if ended else None,
+        root_run_id=run.get("root_run_id"),
+    )
+
+
+def decode_event(cursor: int, text: str) -> Event:
+    """An event from its stored JSON."""
+    entry: Json = json.loads(text)
+    dagster_event: Json = entry.get("dagster_event") or {}
+    return Event(
+        cursor=cursor,
+        time=moment(entry["timestamp"]),
+        level=_level(entry["level"]),
+        kind=_modern(dagster_event.get("event_type_value") or "LOG"),
+        message=entry.get("user_message") or dagster_event.get("message") or entry.get("message") or "",
+        step=entry.get("step_key"),
+        error=_error_of(entry, dagster_event),
+    )
+
+
+def _modern(event_type: str) -> str:
+    """Dagster stores ``PIPELINE_START`` and shows ``RUN_START``; we show what its documents say."""
+    return event_type.replace("PIPELINE_", "RUN_", 1)
+
+
+def stored_type(event_type: str) -> str:
+    """The other way round: the event type as the storage names it."""
+    return event_type.replace("RUN_", "PIPELINE_", 1)
+
+
+def _level(number: int) -> Level:
+    below: Level = "debug"
+    for name, value in LEVELS.items():
+        if number >= value:
+            below = name
+    return below
+
+
+def _error_of(entry: Json, dagster_event: Json) -> EventError | None:
+    """The failure that an event reports, if it does."""
+    data: Json = dagster_event.get("event_specific_data") or {}
+    nested: Json = data.get("first_step_failure_event") or {}
+    if nested:
+        return _error_of({"step_key": nested.get("step_key")}, nested)
+    error: Json | None = data.get("error") or entry.get("error_info")
+    user: Json = data.get("user_failure_data") or {}
+    if not error and not user:
+        return None
+    facts = decode_metadata(user.get("metadata_entries") or [])
+    cause = _root_cause(error) if error else {}
+    reason = user.get("description") or _without_class(cause)
+    return EventError(
+        reason=str(facts.pop("reason", reason)),
+        instruction=str(facts.pop("instruction", "")),
+        code=str(facts.pop("code", cause.get("cls_name") or "")),
+        step=entry.get("step_key"),
+        details=facts,
+    )
+
+
+def _root_cause(error: Json) -> Json:
+    """The error that code of the step raised, below those that Dagster wraps around it."""
+    while error.get("cause") and str(error.get("cls_name", "")).startswith("Dagster"):
+        error = error["cause"]
+    return error
+
+
+def _without_class(error: Json) -> str:
+    """``pkg.SomeError: text`` without the class path that ``traceback`` puts in front."""
+    text = str(error.get("message") or "").strip()
+    head, separator, rest = text.partition(": ")
+    return rest if separator and head.rpartition(".")[2] == error.get("cls_name") and rest else text
+
+
+def decode_materialization(cursor: int, text: str) -> Materialization:
+    """The materialization that an event of type ``ASSET_MATERIALIZATION`` carries."""
+    entry: Json = json.loads(text)
+    made: Json = entry["dagster_event"]["event_specific_data"]["materialization"]
+    return Materialization(
+        cursor=cursor,
+        asset="/".join(made["asset_key"]["path"]),
+        partition=made.get("partition"),
+        time=moment(entry["timestamp"]),
+        metadata=decode_metadata(made.get("metadata_entries") or []),
+    )
+
+
+def decode_metadata(entries: list[Json]) -> dict[str, object]:
+    """Metadata entries as plain values by label."""
+    return {entry["label"]: _plain(entry.get("entry_data") or {}) for entry in entries}
+
+
+def _plain(data: Json) -> object:
+    """One metadata value: numbers, text and JSON as they are, a table schema as column to type."""
+    schema = data.get("schema")
+    if data.get("__class__") == "TableSchemaMetadataEntryData" and isinstance(schema, dict):
+        return {column["name"]: column["type"] for column in schema["columns"]}
+    for field in ("value", "text", "data", "md_str", "url", "path"):
+        if field in data:
+            return cast("object", data[field])
+    if "asset_key" in data:
+        return "/".join(data["asset_key"]["path"])
+    return None
+
+
+def decode_worker(text: str, host: str | None) -> WorkerProcess | None:
+    """The process that an engine event says has begun to perform the run.
+
+    Dagster writes it when a run worker starts (``Started process for run``) and when an executor begins its steps in
+    its own process (``Executing steps in process``).
+    """
+    entry: Json = json.loads(text)
+    event: Json = entry.get("dagster_event") or {}
+    message = str(event.get("message") or "")
+    if not message.startswith(("Started process for run", "Executing steps in process")):
+        return None
+    facts = decode_metadata((event.get("event_specific_data") or {}).get("metadata_entries") or [])
+    pid = str(facts.get("pid") or "")
+    if not pid.isdigit():
+        return None
+    return WorkerProcess(pid=int(pid), host=host, started=entry["timestamp"], exact=False)
+
+
+def decode_capture(text: str) -> Capture:
+    """The compute log that an event of type ``LOGS_CAPTURED`` names."""
+    data: Json = json.loads(text)["dagster_event"]["event_specific_data"]
+    return Capture(key=data["log_key"], steps=tuple(data.get("step_keys") or ()))

@@ -1,0 +1,136 @@
+"""Reading the run storage: the interface, and which reader a home has.
+
+Importing dagster costs 0.4 s, which is most of what ``flext status`` may take in all. So the storage is read by SQL
+(``sql_records``) where its schema is one that we know, and through Dagster's API (``instance_records``) where it is
+not: after an upgrade of Dagster, or a storage of another kind. One contract test runs on both.
+
+What belongs here: the interface, filters, and the choice. What does not: SQL, dagster, answers to queries.
+"""
+
+from __future__ import annotations
+
+import logging
+from datetime import datetime
+from typing import TYPE_CHECKING, Protocol
+
+from pydantic import Field
+
+from flext_pipelines.runs.location import Tag
+from flext_pipelines.runs.record import (
+    Capture,
+    Event,
+    EventPage,
+    Instigator,
+    Materialization,
+    RunRecord,
+    WorkerProcess,
+)
+from flext_pipelines.values import Value
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping, Sequence
+
+    from flext_pipelines.settings import Settings
+
+log = logging.getLogger("flext.runs")
+
+
+class RunFilter(Value):
+    """Which runs.
+
+    Attributes:
+        job: Only those of this Dagster job.
+        statuses: Dagster's statuses; empty means any.
+        tags: Tags that a run must have, all of them.
+        created_after: Only those created later than this.
+        created_before: Only those created earlier than this.
+    """
+
+    job: str | None = None
+    statuses: tuple[str, ...] = ()
+    tags: dict[str, str] = Field(default_factory=dict)
+    created_after: datetime | None = None
+    created_before: datetime | None = None
+
+
+class RunRecords(Protocol):
+    """The run storage, to be read. Every method reads what it returns and no more."""
+
+    def close(self) -> None:
+        """Give connections back."""
+        ...
+
+    def run(self, run_id: str) -> RunRecord | None:
+        """The run of that id."""
+        ...
+
+    def runs(self, wanted: RunFilter, limit: int, before: str | None = None) -> tuple[RunRecord, ...]:
+        """Runs from the newest down, beginning below the run whose id is ``before``."""
+        ...
+
+    def count(self, wanted: RunFilter) -> int:
+        """How many runs there are."""
+        ...
+
+    def events(
+        self, run_id: str, after: int, limit: int, kinds: Collection[str] | None = None, level: int = 0
+    ) -> EventPage:
+        """The first ``limit`` events after a cursor; of those, the ones at the level (Python's numbers) or above."""
+        ...
+
+    def counts(self, run_id: str, kinds: Sequence[str]) -> dict[str, int]:
+        """How many events of each kind the run has."""
+        ...
+
+    def last_event(self, run_id: str, kinds: Collection[str] | None = None) -> Event | None:
+        """The latest event, of those kinds if any are given."""
+        ...
+
+    def materializations(self, run_id: str) -> tuple[Materialization, ...]:
+        """Every materialization of the run, oldest first."""
+        ...
+
+    def captures(self, run_id: str) -> tuple[Capture, ...]:
+        """The run's compute logs in the order in which they were begun."""
+        ...
+
+    def worker(self, run_id: str) -> WorkerProcess | None:
+        """The process that performs the run, if it is recorded."""
+        ...
+
+    def instigators(self) -> tuple[Instigator, ...]:
+        """Schedules and sensors that were ever switched."""
+        ...
+
+    def heartbeats(self) -> dict[str, float]:
+        """When each kind of Dagster daemon was last heard of, seconds since the epoch."""
+        ...
+
+
+def worker_of_tags(tags: Mapping[str, str]) -> WorkerProcess | None:
+    """The shell's process that performs a run, from the tags that an attached launch leaves."""
+    pid, host, started = (tags.get(name, "") for name in (Tag.PID, Tag.HOST, Tag.PROCESS_STARTED))
+    if not pid.isdigit() or not host:
+        return None
+    try:
+        return WorkerProcess(pid=int(pid), host=host, started=float(started), exact=True)
+    except ValueError:
+        return None
+
+
+def open_records(settings: Settings) -> RunRecords:
+    """The reader of this home's storage.
+
+    Raises:
+        UnavailableError: The database does not answer.
+    """
+    from flext_pipelines.runs.sql_records import SqlRecords, UnknownSchemaError
+
+    try:
+        return SqlRecords.open(settings)
+    except UnknownSchemaError as unknown:
+        log.info("The run storage is read through Dagster's API, which is slower: %s", unknown)
+    from flext_pipelines.runs.instance import open_instance
+    from flext_pipelines.runs.instance_records import InstanceRecords
+
+    return InstanceRecords(open_instance(settings))

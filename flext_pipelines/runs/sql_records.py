@@ -1,0 +1,366 @@
+"""Reading the run storage by SQL, without dagster: SQLite files directly, PostgreSQL through SQLAlchemy.
+
+The schema is checked before anything is read: Dagster keeps the number of its last migration in the storage, and a
+number that is not in ``KNOWN_REVISIONS`` raises ``UnknownSchemaError``, whereupon ``records`` reads through Dagster.
+
+What belongs here: SQL on Dagster's tables, read-only. What does not: decoding what was read (``record``).
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import sqlite3
+from collections.abc import Collection, Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+from flext_pipelines.errors import UnavailableError
+from flext_pipelines.runs.location import Tag
+from flext_pipelines.runs.record import (
+    Capture,
+    Event,
+    EventPage,
+    Instigator,
+    Materialization,
+    RunRecord,
+    WorkerProcess,
+    decode_capture,
+    decode_event,
+    decode_materialization,
+    decode_run,
+    decode_worker,
+    stored_type,
+)
+from flext_pipelines.runs.records import RunFilter, worker_of_tags
+
+if TYPE_CHECKING:
+    from sqlalchemy import Engine
+
+    from flext_pipelines.settings import Settings
+
+KNOWN_REVISIONS = frozenset({"29b539ebc72a"})
+"""The last migration of Dagster 1.13.27 (dagster/_core/storage/alembic/versions)."""
+
+_BUSY_SECONDS = 5.0
+_LEVEL = re.compile(r'"level": (\d+), "message": ')
+"""Where the level stands in a stored event; lets us pass by an event without decoding it."""
+
+Row = Sequence[Any]
+Parameters = Mapping[str, object]
+
+
+class UnknownSchemaError(Exception):
+    """The storage has a schema that this module does not know."""
+
+
+class Database(Protocol):
+    """The three databases of a run storage, which are one on PostgreSQL."""
+
+    def runs(self, sql: str, parameters: Parameters) -> Sequence[Row]:
+        """Rows from the tables of runs."""
+        ...
+
+    def events(self, run_id: str, sql: str, parameters: Parameters) -> Sequence[Row]:
+        """Rows from the event log that holds this run."""
+        ...
+
+    def schedules(self, sql: str, parameters: Parameters) -> Sequence[Row]:
+        """Rows from the tables of schedules and sensors."""
+        ...
+
+    def close(self) -> None:
+        """Give connections back."""
+        ...
+
+
+class SqliteFiles:
+    """The embedded storage: ``history/runs.db``, one file per run in ``history/runs``, ``schedules/schedules.db``."""
+
+    def __init__(self, home: Path) -> None:
+        self._home = home
+        self._open: dict[Path, sqlite3.Connection] = {}
+
+    def runs(self, sql: str, parameters: Parameters) -> Sequence[Row]:
+        """Rows from ``runs.db``; none before the first run."""
+        return self._read(self._home / "history" / "runs.db", sql, parameters)
+
+    def events(self, run_id: str, sql: str, parameters: Parameters) -> Sequence[Row]:
+        """Rows from the file of the run; none before its first event."""
+        return self._read(self._home / "history" / "runs" / f"{run_id}.db", sql, parameters)
+
+    def schedules(self, sql: str, parameters: Parameters) -> Sequence[Row]:
+        """Rows from ``schedules.db``."""
+        return self._read(self._home / "schedules" / "schedules.db", sql, parameters)
+
+    def close(self) -> None:
+        """Close the files that were read."""
+        for connection in self._open.values():
+            connection.close()
+        self._open.clear()
+
+    def _read(self, file: Path, sql: str, parameters: Parameters) -> Sequence[Row]:
+        try:
+            connection = self._connection(file)
+            return connection.execute(sql, dict(parameters)).fetchall() if connection else []
+        except sqlite3.OperationalError as error:
+            raise UnavailableError(
+                f"The run storage {file} cannot be read: {error}",
+                "Check that the file is whole and that this user may read and write its folder, then try again",
+                {"file": str(file)},
+            ) from error
+
+    def _connection(self, file: Path) -> sqlite3.Connection | None:
+        if file in self._open:
+            return self._open[file]
+        if not file.exists():
+            return None
+        # Followed runs come one by one, and each has its own file: keep two event logs open, not hundreds.
+        if len(self._open) > 3:
+            oldest = next(iter(self._open))
+            self._open.pop(oldest).close()
+        connection = sqlite3.connect(
+            f"{file.absolute().as_uri()}?mode=ro", uri=True, timeout=_BUSY_SECONDS, check_same_thread=False
+        )
+        self._open[file] = connection
+        check_revision(connection.execute("SELECT version_num FROM alembic_version").fetchall(), str(file))
+        return connection
+
+
+class PostgresDatabase:
+    """The storage on PostgreSQL: every table in one database."""
+
+    def __init__(self, url: str) -> None:
+        import sqlalchemy
+
+        self._engine: Engine = sqlalchemy.create_engine(url, pool_size=1, max_overflow=4)
+
+    def runs(self, sql: str, parameters: Parameters) -> Sequence[Row]:
+        """Rows of any table."""
+        import sqlalchemy
+        from sqlalchemy.exc import DBAPIError
+
+        try:
+            with self._engine.connect() as connection:
+                return connection.execute(sqlalchemy.text(sql), dict(parameters)).fetchall()
+        except DBAPIError as error:
+            if "does not exist" in str(error.orig) and "relation" in str(error.orig):
+                message = "the database holds no tables of Dagster yet"
+                raise UnknownSchemaError(message) from None
+            raise UnavailableError(
+                f"The run storage on PostgreSQL does not answer: {type(error.orig).__name__}",
+                "Check that the server of FLEXT_DAGSTER_POSTGRES_URL is up and that its user may connect",
+            ) from None
+
+    def events(self, run_id: str, sql: str, parameters: Parameters) -> Sequence[Row]:  # noqa: ARG002  one log for all
+        """Rows of any table."""
+        return self.runs(sql, parameters)
+
+    def schedules(self, sql: str, parameters: Parameters) -> Sequence[Row]:
+        """Rows of any table."""
+        return self.runs(sql, parameters)
+
+    def close(self) -> None:
+        """Close the pool."""
+        self._engine.dispose()
+
+
+def check_revision(rows: Sequence[Row], where: str) -> None:
+    """Whether we know the schema.
+
+    Raises:
+        UnknownSchemaError: We do not.
+    """
+    found = {str(row[0]) for row in rows}
+    if not found or not found <= KNOWN_REVISIONS:
+        message = f"{where} has schema {', '.join(sorted(found)) or 'unknown'}, known is {', '.join(KNOWN_REVISIONS)}"
+        raise UnknownSchemaError(message)
+
+
+class SqlRecords:
+    """The run storage by SQL. Needs no dagster."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    @classmethod
+    def open(cls, settings: Settings) -> SqlRecords:
+        """The reader for these settings; its schema is checked.
+
+        Raises:
+            UnknownSchemaError: The storage is of another version of Dagster.
+            UnavailableError: The database does not answer.
+        """
+        if settings.dagster_postgres_url is None:
+            files = SqliteFiles(settings.dagster_home)
+            files.runs("SELECT 1", {})
+            return cls(files)
+        database = PostgresDatabase(settings.dagster_postgres_url.get_secret_value())
+        try:
+            check_revision(database.runs("SELECT version_num FROM alembic_version", {}), "the database")
+        except BaseException:
+            database.close()
+            raise
+        return cls(database)
+
+    def close(self) -> None:
+        """Give connections back."""
+        self._database.close()
+
+    def run(self, run_id: str) -> RunRecord | None:
+        """The run of that id."""
+        rows = self._database.runs(f"{_SELECT_RUNS} WHERE run_id = :run_id", {"run_id": run_id})
+        return _run_record(rows[0]) if rows else None
+
+    def runs(self, wanted: RunFilter, limit: int, before: str | None = None) -> tuple[RunRecord, ...]:
+        """Runs from the newest down, after the one whose id is ``before``."""
+        where, parameters = _where(wanted, before)
+        sql = f"{_SELECT_RUNS} {where} ORDER BY runs.id DESC LIMIT :limit"
+        return tuple(_run_record(row) for row in self._database.runs(sql, {**parameters, "limit": limit}))
+
+    def count(self, wanted: RunFilter) -> int:
+        """How many runs there are."""
+        where, parameters = _where(wanted, None)
+        rows = self._database.runs(f"SELECT count(*) FROM runs {where}", parameters)  # noqa: S608  names of ours only
+        return int(rows[0][0]) if rows else 0
+
+    def events(
+        self, run_id: str, after: int, limit: int, kinds: Collection[str] | None = None, level: int = 0
+    ) -> EventPage:
+        """The first ``limit`` events after a cursor; of those, the ones at the level or above."""
+        rows = self._rows(run_id, "id > :after", {"after": after}, kinds, "ASC", limit)
+        found = tuple(decode_event(number, text) for number, text in rows if not _is_below(text, level))
+        return EventPage(events=found, cursor=int(rows[-1][0]) if rows else after, more=len(rows) == limit)
+
+    def counts(self, run_id: str, kinds: Sequence[str]) -> dict[str, int]:
+        """How many events of each kind the run has; an index holds the kinds."""
+        names, parameters = _names("kind", [stored_type(kind) for kind in kinds])
+        rows = self._database.events(
+            run_id,
+            "SELECT dagster_event_type, count(*) FROM event_logs WHERE run_id = :run_id "  # noqa: S608  names of ours
+            f"AND dagster_event_type IN ({names}) GROUP BY dagster_event_type",
+            {**parameters, "run_id": run_id},
+        )
+        found = {str(kind): int(number) for kind, number in rows}
+        return {kind: found.get(stored_type(kind), 0) for kind in kinds}
+
+    def last_event(self, run_id: str, kinds: Collection[str] | None = None) -> Event | None:
+        """The latest event, of those kinds if any are given."""
+        rows = self._rows(run_id, "1 = 1", {}, kinds, "DESC", 1)
+        return decode_event(rows[0][0], rows[0][1]) if rows else None
+
+    def materializations(self, run_id: str) -> tuple[Materialization, ...]:
+        """Every materialization of the run, oldest first."""
+        rows = self._rows(run_id, "1 = 1", {}, ["ASSET_MATERIALIZATION"], "ASC", None)
+        return tuple(decode_materialization(number, text) for number, text in rows)
+
+    def captures(self, run_id: str) -> tuple[Capture, ...]:
+        """The run's compute logs in the order in which they were begun."""
+        rows = self._rows(run_id, "1 = 1", {}, ["LOGS_CAPTURED"], "ASC", None)
+        return tuple(decode_capture(text) for _, text in rows)
+
+    def worker(self, run_id: str) -> WorkerProcess | None:
+        """The process that performs the run, if it is recorded."""
+        run = self.run(run_id)
+        if run is None:
+            return None
+        if (worker := worker_of_tags(run.tags)) is not None:
+            return worker
+        rows = self._rows(run_id, "1 = 1", {}, ["ENGINE_EVENT"], "ASC", 20)
+        found = (decode_worker(text, run.tags.get(Tag.HOST)) for _, text in rows)
+        return next((worker for worker in found if worker is not None), None)
+
+    def instigators(self) -> tuple[Instigator, ...]:
+        """Schedules and sensors that were ever switched."""
+        rows = self._database.schedules(
+            "SELECT instigator_type, status, instigator_body FROM instigators "
+            "WHERE instigator_type IN ('SCHEDULE', 'SENSOR') ORDER BY id DESC",
+            {},
+        )
+        return tuple(_instigator(*row) for row in rows)
+
+    def heartbeats(self) -> dict[str, float]:
+        """When each kind of Dagster daemon was last heard of, seconds since the epoch."""
+        rows = self._database.runs("SELECT daemon_type, body FROM daemon_heartbeats", {})
+        return {str(kind): float(json.loads(body)["timestamp"]) for kind, body in rows}
+
+    def _rows(
+        self,
+        run_id: str,
+        condition: str,
+        parameters: Parameters,
+        kinds: Collection[str] | None,
+        order: str,
+        limit: int | None,
+    ) -> Sequence[Row]:
+        """Number and text of events. ``condition`` and ``order`` are constants of this module."""
+        names, named = _names("kind", [stored_type(kind) for kind in kinds or ()])
+        of_kind = f"AND dagster_event_type IN ({names})" if kinds else ""
+        up_to = "LIMIT :limit" if limit is not None else ""
+        sql = (
+            f"SELECT id, event FROM event_logs WHERE run_id = :run_id AND {condition} "  # noqa: S608  see above
+            f"{of_kind} ORDER BY id {order} {up_to}"
+        )
+        return self._database.events(run_id, sql, {**parameters, **named, "run_id": run_id, "limit": limit})
+
+
+_SELECT_RUNS = "SELECT run_body, status, create_timestamp, start_time, end_time FROM runs"
+
+
+def _where(wanted: RunFilter, before: str | None) -> tuple[str, dict[str, object]]:
+    """The condition for a filter, every value as a parameter."""
+    parts: list[str] = []
+    parameters: dict[str, object] = {}
+    if wanted.job is not None:
+        parts.append("pipeline_name = :job")
+        parameters["job"] = wanted.job
+    if wanted.statuses:
+        names, named = _names("status", wanted.statuses)
+        parts.append(f"status IN ({names})")
+        parameters |= named
+    for number, (key, value) in enumerate(wanted.tags.items()):
+        parts.append(
+            f"run_id IN (SELECT run_id FROM run_tags WHERE key = :key{number} AND value = :value{number})"  # noqa: S608
+        )
+        parameters |= {f"key{number}": key, f"value{number}": value}
+    if wanted.created_after is not None:
+        parts.append("create_timestamp > :created_after")
+        parameters["created_after"] = _timestamp(wanted.created_after)
+    if wanted.created_before is not None:
+        parts.append("create_timestamp < :created_before")
+        parameters["created_before"] = _timestamp(wanted.created_before)
+    if before is not None:
+        parts.append("id < (SELECT id FROM runs WHERE run_id = :before)")
+        parameters["before"] = before
+    return ("WHERE " + " AND ".join(parts) if parts else ""), parameters
+
+
+def _names(prefix: str, values: Sequence[str]) -> tuple[str, dict[str, object]]:
+    """Parameter names for an IN list, and their values."""
+    named: dict[str, object] = {f"{prefix}{number}": value for number, value in enumerate(values)}
+    return ", ".join(f":{name}" for name in named), named
+
+
+def _timestamp(time: datetime) -> str:
+    """A time as SQLAlchemy writes it into SQLite, which PostgreSQL reads too: UTC without a zone."""
+    return time.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S.%f")
+
+
+def _is_below(text: str, level: int) -> bool:
+    if not level:
+        return False
+    found = _LEVEL.search(text)
+    return found is not None and int(found.group(1)) < level
+
+
+def _run_record(row: Row) -> RunRecord:
+    body, status, created, started, ended = row
+    time = datetime.fromisoformat(created) if isinstance(created, str) else created
+    return decode_run(body, status=status, created=time.replace(tzinfo=UTC).timestamp(), started=started, ended=ended)
+
+
+def _instigator(kind: str, status: str, body: str) -> Instigator:
+    origin = json.loads(body)["origin"]
+    name = origin.get("instigator_name") or origin.get("job_name") or ""
+    return Instigator(name=name, kind="schedule" if kind == "SCHEDULE" else "sensor", status=status)
