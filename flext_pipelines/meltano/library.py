@@ -24,8 +24,9 @@ from pathlib import Path
 from typing import cast
 
 import structlog
-from meltano.core.environment import Environment
+from meltano.core.environment import Environment, EnvironmentNameContainsStateIdDelimiterError
 from meltano.core.error import Error as LibraryError
+from meltano.core.plugin.base import PluginRefNameContainsStateIdDelimiterError
 from meltano.core.plugin.base import PluginType as LibraryPluginType
 from meltano.core.plugin.error import InvalidPluginDefinitionError, PluginNotFoundError
 from meltano.core.plugin.project_plugin import CyclicInheritanceError, ProjectPlugin
@@ -33,6 +34,7 @@ from meltano.core.plugin.settings_service import PluginSettingsService
 from meltano.core.plugin_lock_service import PluginLockService, VariantMetadata
 from meltano.core.project import Project
 from meltano.core.project_dirs_service import ProjectDirsService
+from meltano.core.project_files import InvalidIncludePathError
 from meltano.core.project_plugins_service import ProjectPluginsService
 from meltano.core.project_settings_service import ProjectSettingsService
 from meltano.core.schedule import Schedule
@@ -46,8 +48,11 @@ from meltano.core.task_sets import TaskSets
 LIBRARY_ERRORS = (
     LibraryError,
     CyclicInheritanceError,
+    EnvironmentNameContainsStateIdDelimiterError,
+    InvalidIncludePathError,
     InvalidPluginDefinitionError,
     LookupError,
+    PluginRefNameContainsStateIdDelimiterError,
     TypeError,
     ValueError,
 )

@@ -7,14 +7,15 @@ What does not: the cache (``introspection``), how the library is kept from leavi
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 from meltano.core.schedule import ELTSchedule, JobSchedule
 from pydantic import ValidationError
 
-from flext_pipelines.errors import ConfigError, NotFoundError
+from flext_pipelines.errors import ConfigError, FlextError, NotFoundError
 from flext_pipelines.meltano.blocks import BlockSequenceError, parse_blocks, task_words
 from flext_pipelines.meltano.catalogue import (
     PLUGIN_TYPES,
@@ -65,26 +66,29 @@ def read_in_full(
         NotFoundError: The project has no such environment.
     """
     require_environment(files, environment)
-    with quiet():
-        opened = open_project(root, environment, files, seen)
-        plugins = tuple(_plugin(opened, found) for found in opened.plugins if not found.is_mapping())
-        mappings = _mappings(opened)
-        plugins = tuple(p.model_copy(update={"mappings": mappings.get(p.name, ())}) for p in plugins)
-        plugins = tuple(sorted(plugins, key=lambda plugin: PLUGIN_TYPES.index(plugin.type)))
-        jobs = tuple(_from_job(job, plugins) for job in opened.jobs)
-        taken = {job.name for job in jobs}
-        lone = tuple(
-            _from_schedule(found, plugins, taken) for found in opened.schedules if isinstance(found, ELTSchedule)
-        )
-        pipelines = jobs + lone
-        return ProjectCatalogue(
-            environment=environment,
-            environments=opened.environments,
-            plugins=plugins,
-            pipelines=pipelines,
-            schedules=tuple(_schedule(found, pipelines) for found in opened.schedules),
-            streams={p.name: _streams(opened, p, snapshots) for p in plugins if p.type == "extractors"},
-        )
+    refuse_colons(files)
+    refuse_cycles(files)
+    with quiet(), complaints_placed(files):
+        opened = OpenedProject(root, environment, seen)
+        return _catalogue(opened, environment, snapshots)
+
+
+def _catalogue(opened: OpenedProject, environment: str, snapshots: Path) -> ProjectCatalogue:
+    """Everything that an opened project holds."""
+    mappings = _mappings(opened)
+    found = [_plugin(opened, plugin, mappings) for plugin in opened.plugins if not plugin.is_mapping()]
+    plugins = tuple(sorted(found, key=lambda plugin: PLUGIN_TYPES.index(plugin.type)))
+    jobs = tuple(_from_job(job, plugins) for job in opened.jobs)
+    taken = {job.name for job in jobs}
+    lone = tuple(_from_schedule(each, plugins, taken) for each in opened.schedules if isinstance(each, ELTSchedule))
+    return ProjectCatalogue(
+        environment=environment,
+        environments=opened.environments,
+        plugins=plugins,
+        pipelines=jobs + lone,
+        schedules=tuple(_schedule(each, jobs + lone) for each in opened.schedules),
+        streams={p.name: _streams(opened, p, snapshots) for p in plugins if p.type == "extractors"},
+    )
 
 
 def require_environment(files: ProjectFiles, environment: str) -> None:
@@ -109,19 +113,49 @@ def require_environment(files: ProjectFiles, environment: str) -> None:
         )
 
 
-def open_project(root: Path, environment: str, files: ProjectFiles, seen: Mapping[str, str]) -> OpenedProject:
-    """The project in the library; call it within ``library.quiet``.
+def refuse_colons(files: ProjectFiles) -> None:
+    """Refuse names with a colon, which separates the parts of a state id.
 
     Raises:
-        ConfigError: Meltano cannot use the project.
+        ConfigError: With the place of the name.
     """
+    named = [(d.file, d.keys, d.name, "plugin") for d in files.definitions()]
+    named += [(file, keys, str(data.get("name")), "environment") for file, keys, data in files.entries("environments")]
+    for file, keys, name, what in named:
+        if ":" in name:
+            raise config_error(f"the name of {what} {name!r} may not contain a colon", file.place((*keys, "name")))
+
+
+def refuse_cycles(files: ProjectFiles) -> None:
+    """Refuse plugins that inherit from themselves, on which Meltano 4.4.1 ends in a RecursionError.
+
+    Raises:
+        ConfigError: With the place of the ``inherit_from`` that closes the circle.
+    """
+    parents = {(d.type, d.name): d for d in files.definitions()}
+    for start in parents.values():
+        seen: list[str] = []
+        here = start
+        while (parent := here.data.get("inherit_from")) and parent != here.name:
+            seen.append(here.name)
+            if parent in seen:
+                chain = " -> ".join([*seen[seen.index(str(parent)) :], str(parent)])
+                raise config_error(f"plugins inherit from each other in a circle: {chain}", here.place("inherit_from"))
+            following = parents.get((here.type, str(parent)))
+            if following is None:
+                break
+            here = following
+
+
+@contextmanager
+def complaints_placed(files: ProjectFiles) -> Iterator[None]:
+    """Meltano's complaints about a project as ours, with places."""
     try:
-        opened = OpenedProject(root, environment, seen)
-        for plugin in opened.plugins:
-            opened.resolve(plugin)
+        yield
+    except FlextError:
+        raise
     except (*LIBRARY_ERRORS, AttributeError) as error:  # AttributeError: a list or text where it wants a mapping
         raise _located(error, files) from error
-    return opened
 
 
 def _located(error: BaseException, files: ProjectFiles) -> ConfigError:
@@ -135,7 +169,7 @@ def _located(error: BaseException, files: ProjectFiles) -> ConfigError:
     return config_error(f"Meltano cannot use the project: {said}", Place(files.main.name, 1, 1))
 
 
-def _plugin(opened: OpenedProject, found: ProjectPlugin) -> Plugin:
+def _plugin(opened: OpenedProject, found: ProjectPlugin, mappings: Mapping[str, tuple[str, ...]]) -> Plugin:
     """One plugin, as far as its definition is known."""
     problem = opened.resolve(found)
     kind = cast("PluginType", found.type.value)
@@ -155,6 +189,7 @@ def _plugin(opened: OpenedProject, found: ProjectPlugin) -> Plugin:
         capabilities=tuple(sorted(str(item) for item in known.capabilities or [])) if known else (),
         inherit_from=found.inherit_from,
         commands=tuple(known.all_commands) if known else (),
+        mappings=mappings.get(found.name, ()),
         load_schema=str(load_schema) if load_schema else None,
         installed=venv is None or is_installed(opened.project.sys_dir_root / venv),
         venv=venv,
@@ -293,7 +328,7 @@ def _schedule(found: LibrarySchedule, pipelines: Sequence[Pipeline]) -> Schedule
     return Schedule(
         name=found.name,
         pipeline=pipeline,
-        cron=found.cron_interval,
+        cron=str(found.cron_interval) if found.cron_interval is not None else None,
         timezone=str(zone),
         env={str(key): str(value) for key, value in (found.env or {}).items()},
         problem=problem,
