@@ -10,6 +10,7 @@
     │   ├── ConflictError
     │   │   └── IdempotencyConflictError
     │   ├── ContractBrokenError
+    │   ├── DataDamagedError
     │   ├── ForbiddenError
     │   ├── InternalError
     │   ├── InvalidMessageError
@@ -22,6 +23,7 @@
     │   ├── RunCancelledError
     │   ├── RunFailedError
     │   ├── StateNotSavedError
+    │   ├── TransformFailedError
     │   └── UsageError
     ├── TransientError              trying again may help
     │   ├── AlreadyRunningError
@@ -134,6 +136,14 @@ class ConfigError(PermanentError):
 
 class ContractBrokenError(PermanentError):
     """The data break their contract beyond the threshold. The failing rows are kept with reasons."""
+
+
+class DataDamagedError(PermanentError):
+    """Stored files are not what was written: missing, changed, or of an unknown format."""
+
+
+class TransformFailedError(PermanentError):
+    """A transform rule fails on rows beyond what is tolerated; details name the rule and show a row."""
 
 
 class RunFailedError(PermanentError):

@@ -1,0 +1,371 @@
+"""The landing zone: ``<root>/<dataset>/<version>/`` with Parquet parts and ``manifest.json``.
+
+A version appears at once and whole: its parts are written and flushed under a temporary name, the manifest
+last, then the folder is renamed. Whatever dies before the rename leaves a folder that nobody takes for a
+version, and the next writer of the dataset (or ``sweep``) removes it.
+
+What belongs here: versions, their manifests, locks, checks, retention. What does not: what the rows mean.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pydantic import ValidationError
+
+from flext_pipelines.data.dataset import (
+    FORMAT_VERSION,
+    LATEST,
+    Column,
+    DataReference,
+    Draft,
+    Manifest,
+    Mode,
+    Part,
+    check_name,
+    is_version,
+    version_name,
+)
+from flext_pipelines.data.parts import PartWriter
+from flext_pipelines.data.storage import locked, sha256_of, storage_errors, sync_file, sync_folder, write_durably
+from flext_pipelines.errors import AlreadyRunningError, ConflictError, DataDamagedError, NotFoundError, UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    import pyarrow as pa
+
+MANIFEST = "manifest.json"
+_INCOMING = ".incoming-"
+_LEAVING = ".leaving-"
+_LOCK = ".lock"
+
+
+def _now() -> datetime:
+    return datetime.now(UTC).replace(microsecond=0)
+
+
+class LandingZone:
+    """Datasets below one folder.
+
+    Args:
+        root: The folder; made when something is first written.
+        now: The clock, for names of versions; their order does not depend on it.
+    """
+
+    def __init__(self, root: Path, now: Callable[[], datetime] = _now) -> None:
+        self.root = root
+        self._now = now
+
+    def datasets(self) -> tuple[str, ...]:
+        """Names of the datasets that have a whole version."""
+        if not self.root.is_dir():
+            return ()
+        return tuple(sorted(folder.name for folder in self.root.iterdir() if self.versions(folder.name)))
+
+    def versions(self, dataset: str) -> tuple[str, ...]:
+        """Whole versions, oldest first; none for a dataset that does not exist."""
+        folder = self.root / dataset
+        if not folder.is_dir():
+            return ()
+        found = [entry.name for entry in folder.iterdir() if is_version(entry.name) and (entry / MANIFEST).is_file()]
+        return tuple(sorted(found, key=_number))
+
+    def read(self, dataset: str, version: str = LATEST) -> Manifest:
+        """The manifest of a version.
+
+        Raises:
+            NotFoundError: There is no such dataset or version; with those there are.
+            DataDamagedError: The manifest cannot be read.
+        """
+        versions = self.versions(check_name(dataset))
+        if not versions:
+            raise NotFoundError(
+                f"There is no dataset {dataset!r} in the landing zone",
+                "Extract it first, or name one of those in details",
+                {"dataset": dataset, "datasets": list(self.datasets())[:50]},
+            )
+        wanted = versions[-1] if version == LATEST else version
+        if wanted not in versions:
+            raise NotFoundError(
+                f"Dataset {dataset!r} has no version {version!r}",
+                "Name one of those in details, or `latest`",
+                {"dataset": dataset, "version": version, "versions": list(versions)[-50:]},
+            )
+        return self._manifest(self.root / dataset / wanted / MANIFEST)
+
+    def manifests(self, dataset: str) -> Iterator[Manifest]:
+        """Manifests of the whole versions, newest first."""
+        for version in reversed(self.versions(dataset)):
+            yield self._manifest(self.root / dataset / version / MANIFEST)
+
+    def _manifest(self, path: Path) -> Manifest:
+        try:
+            content = path.read_bytes()
+            found = json.loads(content).get("format_version")
+            if found != FORMAT_VERSION:
+                raise DataDamagedError(
+                    f"{path} is of format {found}, and this version of flext-pipelines reads {FORMAT_VERSION}",
+                    "Use the flext-pipelines that wrote it, or extract the dataset again",
+                    {"path": str(path), "format_version": found},
+                )
+            return Manifest.model_validate_json(content)
+        except (ValidationError, ValueError, AttributeError) as error:
+            raise DataDamagedError(
+                f"{path} is no manifest", "Remove its folder and extract the dataset again", {"path": str(path)}
+            ) from error
+
+    def folder(self, manifest: Manifest) -> Path:
+        """Where the version's files lie."""
+        return self.root / manifest.dataset / manifest.version
+
+    def files(self, manifest: Manifest) -> tuple[Path, ...]:
+        """The version's Parquet parts, in the order of their rows."""
+        return tuple(self.folder(manifest) / part.name for part in manifest.parts)
+
+    def verify(self, dataset: str, version: str = LATEST) -> Manifest:
+        """Compare every file with its manifest, byte for byte.
+
+        Raises:
+            DataDamagedError: A file is missing, changed or unknown; details name each.
+            NotFoundError: There is no such version.
+        """
+        manifest = self.read(dataset, version)
+        folder = self.folder(manifest)
+        problems = []
+        expected = {part.name: part for part in _files_of(manifest)}
+        for name, part in expected.items():
+            path = folder / name
+            if not path.is_file():
+                problems.append(f"{name} is missing")
+            elif path.stat().st_size != part.bytes or sha256_of(path) != part.sha256:
+                problems.append(f"{name} was changed after it was written")
+        present = {entry.name for entry in folder.iterdir()} - {MANIFEST}
+        problems += [f"{name} is not in the manifest" for name in sorted(present - set(expected))]
+        if total_checksum(manifest.parts, manifest.columns) != manifest.checksum:
+            problems.append("the manifest's total checksum does not follow from its parts")
+        if problems:
+            raise DataDamagedError(
+                f"Dataset {manifest.reference} is damaged: {'; '.join(problems)}",
+                "Extract or transform it again",
+                {"dataset": dataset, "version": manifest.version, "problems": problems},
+            )
+        return manifest
+
+    def with_key(self, dataset: str, key: str | None, request: str) -> Manifest | None:
+        """The version that was made under an idempotency key.
+
+        Raises:
+            ConflictError: The key was used for something else.
+        """
+        if key is None:
+            return None
+        for manifest in self.manifests(dataset):
+            if manifest.idempotency_key == key:
+                if manifest.request != request:
+                    raise ConflictError(
+                        f"Version {manifest.version} of {dataset!r} was made under the same idempotency key "
+                        "from another request",
+                        "Use another key",
+                        {"dataset": dataset, "version": manifest.version},
+                    )
+                return manifest
+        return None
+
+    @contextmanager
+    def writer(self, dataset: str) -> Iterator[DatasetWriter]:
+        """Write one new version; leave without ``commit`` and nothing remains of it.
+
+        Raises:
+            AlreadyRunningError: Something else writes this dataset.
+            StorageFullError: No room is left; nothing half-written remains.
+        """
+        folder = self.root / check_name(dataset)
+        with storage_errors(self.root):
+            folder.mkdir(parents=True, exist_ok=True)
+            with locked(folder / _LOCK, f"dataset {dataset!r}"):
+                _remove_leftovers(folder)
+                incoming = Path(tempfile.mkdtemp(prefix=_INCOMING, dir=folder))
+                writer = DatasetWriter(self, dataset, incoming)
+                try:
+                    yield writer
+                finally:
+                    writer.close()
+                    shutil.rmtree(incoming, ignore_errors=True)
+
+    def sweep(self) -> tuple[str, ...]:
+        """Remove what killed writers left behind; the names of what went come back. Living writers keep theirs."""
+        removed: list[str] = []
+        if not self.root.is_dir():
+            return ()
+        for folder in sorted(entry for entry in self.root.iterdir() if entry.is_dir()):
+            with suppress(AlreadyRunningError), locked(folder / _LOCK, folder.name):
+                removed += [f"{folder.name}/{name}" for name in _remove_leftovers(folder)]
+        return tuple(removed)
+
+    def retain(self, dataset: str, keep: int, *, keep_snapshots: bool = True) -> tuple[str, ...]:
+        """Remove all but the newest versions; the names of those removed come back.
+
+        The newest version that holds a bookmark always stays, and so does the newest of all.
+
+        Args:
+            dataset: The dataset.
+            keep: How many to keep, at least 1.
+            keep_snapshots: Snapshots neither count nor go.
+
+        Raises:
+            AlreadyRunningError: The dataset is being written.
+        """
+        if keep < 1:
+            raise UsageError(f"{keep} versions cannot be kept", "Keep at least 1")
+        self.read(dataset)
+        folder = self.root / dataset
+        with storage_errors(folder), locked(folder / _LOCK, f"dataset {dataset!r}"):
+            newest_first = list(self.manifests(dataset))
+            counted = [one for one in newest_first if not (keep_snapshots and one.mode == "snapshot")]
+            stays = {newest_first[0].version, *(one.version for one in counted[:keep])}
+            stays |= {one.version for one in [m for m in newest_first if m.bookmark_after][:1]}
+            leaving = [one.version for one in reversed(counted) if one.version not in stays]
+            for version in leaving:
+                gone = folder / f"{_LEAVING}{version}"
+                (folder / version).rename(gone)
+                shutil.rmtree(gone)
+            sync_folder(folder)
+        return tuple(leaving)
+
+    def next_version(self, dataset: str, mode: Mode) -> tuple[str, datetime]:
+        """Name and time of the version that comes next; call it with the dataset's lock held."""
+        versions = self.versions(dataset)
+        created = self._now()
+        return version_name(_number(versions[-1]) + 1 if versions else 1, mode, created), created
+
+    def resolve(self, reference: DataReference) -> Manifest:
+        """The manifest of a reference to a dataset.
+
+        Raises:
+            UsageError: The reference is not to a dataset.
+        """
+        if reference.dataset is None:
+            raise UsageError(f"{reference} is no dataset of the landing zone", "Name a dataset")
+        return self.read(reference.dataset, reference.version)
+
+
+class DatasetWriter:
+    """One version in the making. Made by ``LandingZone.writer``; the dataset's lock is held meanwhile."""
+
+    def __init__(self, landing: LandingZone, dataset: str, incoming: Path) -> None:
+        self.landing = landing
+        self.dataset = dataset
+        self.folder = incoming
+        self.parts = PartWriter(incoming)
+        self._rejects = 0
+        self._committed = False
+
+    @property
+    def rows(self) -> int:
+        """Rows so far."""
+        return self.parts.rows
+
+    def append(self, batch: pa.RecordBatch) -> None:
+        """Add rows."""
+        with storage_errors(self.landing.root):
+            self.parts.append(batch)
+
+    def adopt(self, path: Path) -> int:
+        """Take a Parquet file as it is; its number of rows comes back."""
+        with storage_errors(self.landing.root):
+            return self.parts.adopt(path)
+
+    def reject(self, record: object, reason: str) -> None:
+        """Keep a record that does not fit, with the reason."""
+        line = json.dumps({"reason": reason, "record": record}, ensure_ascii=False, default=str) + "\n"
+        with storage_errors(self.landing.root), (self.folder / "rejects.jsonl").open("a", encoding="utf-8") as file:
+            file.write(line)
+        self._rejects += 1
+
+    def scratch(self) -> Path:
+        """A folder for work in progress beside the parts; it never becomes part of the version."""
+        folder = self.folder / ".scratch"
+        folder.mkdir(exist_ok=True)
+        return folder
+
+    def close(self) -> None:
+        """Let go of open files."""
+        self.parts.abandon()
+
+    def commit(
+        self,
+        draft: Draft,
+        *,
+        schema: pa.Schema | None = None,
+        export: Callable[[Path, Sequence[Part]], Sequence[Path]] | None = None,
+    ) -> Manifest:
+        """Make the version appear, whole and flushed to the disk.
+
+        Args:
+            draft: What is known of it.
+            schema: Columns, for a version without rows.
+            export: Writes the same rows in another format; gives the files it wrote in the version's folder.
+
+        Raises:
+            StorageFullError: No room is left.
+        """
+        with storage_errors(self.landing.root):
+            parts = self.parts.finish(schema)
+            shutil.rmtree(self.folder / ".scratch", ignore_errors=True)
+            exports = [_described(path, 0) for path in export(self.folder, parts)] if export else []
+            rejects = self.folder / "rejects.jsonl"
+            version, created = self.landing.next_version(self.dataset, draft.mode)
+            manifest = Manifest(
+                **draft.model_dump(),
+                dataset=self.dataset,
+                version=version,
+                created=created,
+                rows=sum(part.rows for part in parts),
+                bytes=sum(part.bytes for part in parts),
+                columns=self.parts.columns,
+                parts=parts,
+                exports=tuple(exports),
+                rejects=_described(rejects, self._rejects) if self._rejects else None,
+                checksum=total_checksum(parts, self.parts.columns),
+            )
+            sync_folder(self.folder)
+            write_durably(self.folder / MANIFEST, manifest.model_dump_json(indent=1, exclude_none=True).encode())
+            self.folder.rename(self.landing.folder(manifest))
+            sync_folder(self.landing.root / self.dataset)
+        self._committed = True
+        return manifest
+
+
+def total_checksum(parts: Sequence[Part], columns: Sequence[Column]) -> str:
+    """One checksum for all parts and columns: equal bytes in equal order give an equal one."""
+    content = {"parts": [[part.rows, part.sha256] for part in parts], "columns": [[c.name, c.type] for c in columns]}
+    return hashlib.sha256(json.dumps(content, separators=(",", ":")).encode()).hexdigest()
+
+
+def _files_of(manifest: Manifest) -> tuple[Part, ...]:
+    return (*manifest.parts, *manifest.exports, *((manifest.rejects,) if manifest.rejects else ()))
+
+
+def _described(path: Path, rows: int) -> Part:
+    sync_file(path)
+    return Part(name=path.name, rows=rows, bytes=path.stat().st_size, sha256=sha256_of(path))
+
+
+def _number(version: str) -> int:
+    return int(version.partition("-")[0])
+
+
+def _remove_leftovers(folder: Path) -> list[str]:
+    left = [entry.name for entry in os.scandir(folder) if entry.name.startswith((_INCOMING, _LEAVING))]
+    for name in left:
+        shutil.rmtree(folder / name, ignore_errors=True)
+    return left
