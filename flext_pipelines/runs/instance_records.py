@@ -10,8 +10,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from dagster import DagsterEventType, DagsterRunStatus, RunsFilter
-from dagster._core.scheduler.instigation import InstigatorType
 from dagster._core.event_api import EventLogCursor
+from dagster._core.scheduler.instigation import InstigatorType
 from dagster._serdes import serialize_value
 
 from flext_pipelines.runs.location import Tag

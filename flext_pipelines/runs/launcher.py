@@ -38,7 +38,7 @@ class LocalRunLauncher(DefaultRunLauncher):
         if run is None or run.is_finished:
             return False
         if Tag.GRPC_INFO in run.tags:
-            return bool(super().terminate(run_id))  # type: ignore[no-untyped-call]  Dagster leaves it untyped
+            return bool(super().terminate(run_id))  # type: ignore[no-untyped-call]  # Dagster leaves it untyped
         worker = worker_of_run(self._instance, run)
         process = process_of(worker) if worker is not None and liveness(worker) == "alive" else None
         if process is None:

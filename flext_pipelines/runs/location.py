@@ -155,8 +155,8 @@ def run_options_config(**options: object) -> dict[str, object]:
     """The run config that hands the options of one run to a pipeline job, whatever its ops are called.
 
     Options that are None are left out, so that the resource's defaults hold. The names are the fields of the
-    resource: ``environment``, ``full_refresh``, ``config_overrides``, ``timeout_seconds``, ``max_retries``. Never a secret:
-    Dagster stores run config in plain text.
+    resource: ``environment``, ``full_refresh``, ``config_overrides``, ``timeout_seconds``, ``max_retries``. Never a
+    secret: Dagster stores run config in plain text.
     """
     config = {name: value for name, value in options.items() if value is not None}
     return {"resources": {RUN_OPTIONS_RESOURCE: {"config": config}}} if config else {}

@@ -1,0 +1,152 @@
+"""The code location: where the definitions are, and finding a job in them.
+
+What belongs here: loading definitions into this process and choosing a job, its assets and its partition, with errors
+that name what there is. What does not: what the definitions hold (``assets``), running any of it (``launch``).
+"""
+
+from __future__ import annotations
+
+import difflib
+from typing import TYPE_CHECKING
+
+from flext_pipelines.errors import ConfigError, NotFoundError, UsageError
+from flext_pipelines.runs.location import CODE_LOCATION, DEFINITIONS_ATTRIBUTE, DEFINITIONS_MODULE, REPOSITORY
+from flext_pipelines.values import Value
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from dagster import AssetKey, JobDefinition
+    from dagster._core.definitions.reconstruct import ReconstructableJob, ReconstructableRepository
+    from dagster._core.remote_origin import RemoteJobOrigin
+    from dagster._core.workspace.load_target import ModuleTarget
+
+
+class CodeLocation(Value):
+    """A module with a ``Definitions`` object.
+
+    Attributes:
+        module: Its dotted name.
+        attribute: The name of the object in it.
+        name: How Dagster lists it.
+        working_directory: Put before the import path, for a module that is not installed.
+    """
+
+    module: str = DEFINITIONS_MODULE
+    attribute: str = DEFINITIONS_ATTRIBUTE
+    name: str = CODE_LOCATION
+    working_directory: str | None = None
+
+    def target(self) -> ModuleTarget:
+        """The location as Dagster's workspaces name it."""
+        from dagster._core.workspace.load_target import ModuleTarget
+
+        return ModuleTarget(self.module, self.attribute, self.working_directory, self.name)
+
+    def origin(self, job: str) -> RemoteJobOrigin:
+        """Where a code server finds the job, so that a run made here can be re-executed from the UI."""
+        from dagster._core.remote_origin import RemoteJobOrigin, RemoteRepositoryOrigin
+
+        return RemoteJobOrigin(RemoteRepositoryOrigin(self.target().create_origins()[0], REPOSITORY), job)
+
+    def load_job(self, job: str) -> ReconstructableJob:
+        """The job, with the definitions loaded into this process.
+
+        Raises:
+            NotFoundError: There is no such job.
+            ConfigError: The definitions do not load.
+        """
+        from dagster import DagsterInvariantViolationError
+        from dagster._core.errors import DagsterImportError, DagsterInvalidDefinitionError
+
+        repository = self._repository()
+        try:
+            names = list(repository.get_definition().job_names)
+        except (DagsterImportError, DagsterInvalidDefinitionError, DagsterInvariantViolationError) as error:
+            raise ConfigError(
+                f"The definitions in {self.module} do not load: {error}",
+                "Mend what the message names; `flext validate` checks the Meltano project that they are made from",
+                {"module": self.module},
+            ) from error
+        if job not in names:
+            near = difflib.get_close_matches(job, names, 3) or sorted(name for name in names if name[:2] != "__")[:10]
+            raise NotFoundError(
+                f"There is no job {job!r}", f"There are, among others: {', '.join(near)}", {"job": job, "near": near}
+            )
+        return repository.get_reconstructable_job(job)
+
+    def _repository(self) -> ReconstructableRepository:
+        from dagster._core.definitions.reconstruct import ReconstructableRepository
+
+        return ReconstructableRepository.for_module(
+            module=self.module, fn_name=self.attribute, working_directory=self.working_directory
+        )
+
+
+def choose_assets(
+    job: JobDefinition, asset_keys: Sequence[Sequence[str]] | None, streams: Sequence[str]
+) -> set[AssetKey] | None:
+    """The assets of a job that a run should make: by key, or by the stream's name, which ends the key.
+
+    Returns:
+        None when neither is given: the whole job.
+
+    Raises:
+        NotFoundError: The job makes no such asset; the error names those it makes.
+    """
+    from dagster import AssetKey
+
+    if asset_keys is None and not streams:
+        return None
+    there = {key.to_user_string(): key for key in job.asset_layer.executable_asset_keys}
+    by_stream: dict[str, list[AssetKey]] = {}
+    for key in there.values():
+        by_stream.setdefault(key.path[-1], []).append(key)
+    chosen: set[AssetKey] = set()
+    for path in asset_keys or ():
+        name = AssetKey(list(path)).to_user_string()
+        if name not in there:
+            raise _unknown("asset", name, job.name, list(there))
+        chosen.add(there[name])
+    for stream in streams:
+        part = stream.replace("/", "_")
+        if part not in by_stream:
+            raise _unknown("stream", stream, job.name, list(by_stream))
+        chosen |= set(by_stream[part])
+    return chosen
+
+
+def _unknown(kind: str, name: str, job: str, there: Sequence[str]) -> NotFoundError:
+    near = difflib.get_close_matches(name, there, 3) or sorted(there)[:10]
+    return NotFoundError(
+        f"The job {job} has no {kind} {name!r}",
+        f"It has {', '.join(near)}" if near else "It has none: run it as a whole",
+        {"job": job, kind: name, "near": near},
+    )
+
+
+def check_partition(job: JobDefinition, partition: str | None) -> None:
+    """Whether the job has partitions, and this one.
+
+    Raises:
+        UsageError: A partition is missing, or given to a job without partitions.
+        NotFoundError: The job has no such partition.
+    """
+    partitions = job.partitions_def
+    if partitions is None:
+        if partition is not None:
+            raise UsageError(f"The job {job.name} has no partitions", "Leave the partition out", {"job": job.name})
+        return
+    keys = partitions.get_partition_keys()
+    if partition is None:
+        last = f", the latest is {keys[-1]}" if keys else ""
+        raise UsageError(
+            f"The job {job.name} is partitioned and no partition is given",
+            f"Name one of its {len(keys)} partitions{last}",
+            {"job": job.name},
+        )
+    if partition not in keys:
+        span = f"from {keys[0]} to {keys[-1]}" if keys else "none yet"
+        raise NotFoundError(
+            f"The job {job.name} has no partition {partition!r}", f"Its partitions: {span}", {"job": job.name}
+        )
