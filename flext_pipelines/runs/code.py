@@ -56,18 +56,18 @@ class CodeLocation(Value):
             NotFoundError: There is no such job.
             ConfigError: The definitions do not load.
         """
-        from dagster import DagsterInvariantViolationError
-        from dagster._core.errors import DagsterImportError, DagsterInvalidDefinitionError
+        from dagster._core.errors import DagsterUserCodeLoadError, user_code_error_boundary
 
         repository = self._repository()
         try:
-            names = list(repository.get_definition().job_names)
-        except (DagsterImportError, DagsterInvalidDefinitionError, DagsterInvariantViolationError) as error:
+            with user_code_error_boundary(DagsterUserCodeLoadError, lambda: self.module):
+                names = list(repository.get_definition().job_names)
+        except DagsterUserCodeLoadError as error:
             raise ConfigError(
-                f"The definitions in {self.module} do not load: {error}",
+                f"The definitions in {self.module} do not load: {str(error.user_exception).rstrip('.')}",
                 "Mend what the message names; `flext validate` checks the Meltano project that they are made from",
-                {"module": self.module},
-            ) from error
+                {"module": self.module, "error": type(error.user_exception).__name__},
+            ) from error.user_exception
         if job not in names:
             near = difflib.get_close_matches(job, names, 3) or sorted(name for name in names if name[:2] != "__")[:10]
             raise NotFoundError(

@@ -97,9 +97,10 @@ local_artifact_storage:
   config:
     base_dir: {json.dumps(str(home))}
 
+# Raw output of steps goes to files only; Dagster's own class starts four processes a step to repeat it on the terminal.
 compute_logs:
-  module: dagster._core.storage.local_compute_log_manager
-  class: LocalComputeLogManager
+  module: flext_pipelines.runs.compute_logs
+  class: FileComputeLogManager
   config:
     base_dir: {json.dumps(str(home / "storage"))}
 

@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 
 _ENDING = frozenset({signal.SIGINT, signal.SIGTERM})
 _DONE = 0
+_SETTLE = 255
+_SETTLE_SECONDS = 30.0
+"""The longest that one write to the storage may take here; longer, and the end of the run is corrected afterwards."""
 
 
 class Signals:
@@ -35,8 +38,20 @@ class Signals:
         seen: True once a signal asked this process to end.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, writing: int | None = None) -> None:
         self.seen = False
+        self.settled = threading.Event()
+        self._writing = writing
+
+    def settle(self) -> None:
+        """Wait until every signal that arrived before now has had its effect on the run's status.
+
+        To be called when a step failed: a moment later Dagster reads the status to tell a cancelled run from a failed.
+        """
+        if self._writing is not None:
+            self.settled.clear()
+            os.write(self._writing, bytes([_SETTLE]))
+            self.settled.wait(_SETTLE_SECONDS)
 
 
 @contextmanager
@@ -45,11 +60,11 @@ def cancel_on_signal(instance: DagsterInstance, run: DagsterRun) -> Iterator[Sig
 
     Outside the main thread, where Python delivers no signals, nothing is done.
     """
-    signals = Signals()
     if threading.current_thread() is not threading.main_thread():
-        yield signals
+        yield Signals()
         return
     reading, writing = os.pipe()
+    signals = Signals(writing)
     os.set_blocking(writing, False)
     before = signal.set_wakeup_fd(writing, warn_on_full_buffer=False)
     hangup = _treat_hangup_as_termination()
@@ -86,6 +101,8 @@ def _watch(reading: int, instance: DagsterInstance, run: DagsterRun, signals: Si
         if not signals.seen and _ENDING.intersection(numbers):
             signals.seen = True
             _mark_cancelling(instance, run)
+        if _SETTLE in numbers:
+            signals.settled.set()
         if not numbers or _DONE in numbers:
             return
 

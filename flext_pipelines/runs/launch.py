@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
 
-    from dagster import DagsterInstance, DagsterRun, EventLogEntry
+    from dagster import DagsterInstance, DagsterRun, EventLogEntry, JobDefinition
     from dagster._core.definitions.reconstruct import ReconstructableJob
 
     from flext_pipelines.settings import Settings
@@ -61,7 +61,8 @@ def launch(
         partition: The partition key, for a job with partitions.
         attached: Perform it here and return when it ended; else return when it was submitted.
         on_event: For an attached run, called with each event as it happens; its ``cursor`` is 0, because the storage
-            has not numbered it yet.
+            has not numbered it yet. While a step runs, this process's stdout and stderr are its compute log: who
+            prints from here writes to a duplicate of the terminal's descriptor made before.
         on_created: Called with the run id before the run is performed.
         code: Where the job is defined.
 
@@ -116,7 +117,7 @@ def _create(
     try:
         return instance.create_run_for_job(
             job_def=job,
-            run_config=dict(run_config or {}),
+            run_config=_without_console(job, run_config or {}),
             tags=all_tags,
             asset_selection=assets,
             remote_job_origin=code.origin(job.name),
@@ -129,6 +130,14 @@ def _create(
             "Correct the fields named",
             {"job": job.name, "problems": problems},
         ) from None
+
+
+def _without_console(job: JobDefinition, run_config: Mapping[str, object]) -> dict[str, object]:
+    """Run config that keeps Dagster's events off the terminal, where they would stand among our own lines."""
+    config = dict(run_config)
+    if "console" in job.loggers and "loggers" not in config:
+        config["loggers"] = {"console": {"config": {"log_level": "CRITICAL"}}}
+    return config
 
 
 def _perform(
@@ -144,8 +153,9 @@ def _perform(
     interrupted = False
     with cancel_on_signal(instance, run) as signals:
         try:
-            for _ in execute_run_iterator(recon, run, instance):
-                pass
+            for event in execute_run_iterator(recon, run, instance):
+                if event.is_step_failure:
+                    signals.settle()
         except (KeyboardInterrupt, DagsterExecutionInterruptedError):
             interrupted = True
     ended = instance.get_run_by_id(run.run_id) or run
@@ -164,7 +174,7 @@ def _listener(on_event: Callable[[Event], None]) -> Callable[[EventLogEntry], No
 
 
 def _submit(instance: DagsterInstance, run: DagsterRun, code: CodeLocation, logs: Path) -> None:
-    """Start the run on a code server of its own, which ends with the run, or leave it in the queue when there is no room."""
+    """Start the run on a code server of its own, which ends with the run; without room it stays in the queue."""
     from dagster._core.errors import DagsterLaunchFailedError, DagsterUserCodeUnreachableError
     from dagster._core.workspace.context import WorkspaceProcessContext
 

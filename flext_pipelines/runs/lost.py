@@ -19,8 +19,10 @@ if TYPE_CHECKING:
     from flext_pipelines.runs.record import WorkerProcess
 
 LOST_REASON = "The process that performed the run (pid {pid}) is gone without having finished it"
-LOST_INSTRUCTION = "It was killed, ran out of memory, or its machine went down. Run the pipeline again: it goes on from the last bookmark"
-_LEFTOVER_GRACE_SECONDS = 10.0
+LOST_INSTRUCTION = (
+    "It was killed, ran out of memory, or its machine went down. "
+    "Run the pipeline again: it goes on from the last bookmark"
+)_LEFTOVER_GRACE_SECONDS = 10.0
 
 
 def mark_lost(instance: DagsterInstance) -> tuple[str, ...]:
