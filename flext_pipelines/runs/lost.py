@@ -22,7 +22,8 @@ LOST_REASON = "The process that performed the run (pid {pid}) is gone without ha
 LOST_INSTRUCTION = (
     "It was killed, ran out of memory, or its machine went down. "
     "Run the pipeline again: it goes on from the last bookmark"
-)_LEFTOVER_GRACE_SECONDS = 10.0
+)
+_LEFTOVER_GRACE_SECONDS = 10.0
 
 
 def mark_lost(instance: DagsterInstance) -> tuple[str, ...]:
