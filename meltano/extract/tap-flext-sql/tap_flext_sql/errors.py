@@ -1,0 +1,151 @@
+"""What can go wrong, said in one line: what happened, where, why, and what to do next.
+
+    TapError
+    ├── SettingsError        a setting is missing or contradicts another
+    ├── SourceUnreachable    no connection: refused, unknown host, wrong password, missing file
+    ├── SourceLost           the connection broke in the middle of a read
+    ├── TableMissing         the table of a catalog entry is not in the database
+    ├── ColumnMissing        a selected column or a replication key is not in the table
+    ├── PermissionMissing    the user may not read the table
+    ├── ReadFailed           the database refused a query for any other reason
+    ├── ValueMisfit          a value does not fit its declared type and ``on_misfit`` is ``fail``
+    ├── LandingFailed        a batch file could not be written (disk full, folder not writable)
+    └── OutputClosed         the reader of our standard output went away
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+
+class TapError(Exception):
+    """A failure that the user can act on; printed as one line, without a traceback.
+
+    Attributes:
+        reason: What happened, where and why.
+        instruction: What to do next.
+    """
+
+    def __init__(self, reason: str, instruction: str) -> None:
+        self.reason = " ".join(reason.split())
+        self.instruction = instruction
+        super().__init__(f"{self.reason.rstrip('.')}. {instruction}")
+
+
+class SettingsError(TapError):
+    """A setting is missing, or contradicts another."""
+
+
+class SourceUnreachable(TapError):
+    """The database could not be opened."""
+
+
+class SourceLost(TapError):
+    """The connection broke while rows were being read."""
+
+
+class TableMissing(TapError):
+    """The catalog names a table that the database does not have."""
+
+
+class ColumnMissing(TapError):
+    """The catalog or a setting names a column that the table does not have."""
+
+
+class PermissionMissing(TapError):
+    """The database user may not read the table."""
+
+
+class ReadFailed(TapError):
+    """The database refused a query for a reason that has no class of its own."""
+
+
+class ValueMisfit(TapError):
+    """A value does not fit its column's declared type and the setting ``on_misfit`` is ``fail``."""
+
+
+class LandingFailed(TapError):
+    """A batch file could not be written."""
+
+
+class OutputClosed(TapError):
+    """The process that reads our standard output has gone."""
+
+
+_LOST: Final = re.compile(
+    r"server closed the connection|terminating connection|connection (?:is |was )?(?:lost|closed|reset)|broken pipe"
+    r"|SSL connection has been closed|could not receive data|connection not open|no connection to the server"
+    r"|ORA-03113|ORA-03114|ORA-00028|DPY-4011|DPY-1001|DPY-4024|gone away|EOF detected",
+    re.IGNORECASE,
+)
+_UNREACHABLE: Final = re.compile(
+    r"connection refused|could not connect|connection failed|failed to connect|could not translate host"
+    r"|name or service not known|password authentication failed|no password supplied|database \".*\" does not exist"
+    r"|role \".*\" does not exist|unable to open database file|file is not a database|timeout expired"
+    r"|ORA-01017|ORA-125\d\d|DPY-6\d\d\d|DPY-4000|DPY-4026|DPY-4027",
+    re.IGNORECASE,
+)
+_PERMISSION: Final = re.compile(
+    r"permission denied|insufficient privilege|InsufficientPrivilege|ORA-01031|ORA-41900|access denied", re.IGNORECASE
+)
+_COLUMN: Final = re.compile(
+    r"no such column|column .* does not exist|UndefinedColumn|ORA-00904|unknown column", re.IGNORECASE
+)
+_TABLE: Final = re.compile(
+    r"no such table|relation .* does not exist|UndefinedTable|ORA-00942|unknown table|table .* doesn't exist",
+    re.IGNORECASE,
+)
+
+_FOREIGN: Final[tuple[tuple[re.Pattern[str], type[TapError], str, str], ...]] = (
+    (
+        _PERMISSION,
+        PermissionMissing,
+        "{where} may not be read",
+        "Grant SELECT on it to the configured user, or deselect the stream.",
+    ),
+    (
+        _COLUMN,
+        ColumnMissing,
+        "{where} has not all the columns of the catalog",
+        "Run discovery again (with Meltano: --refresh-catalog), and check the stream's replication_key.",
+    ),
+    (
+        _TABLE,
+        TableMissing,
+        "{where} is not in the database",
+        "Check the settings schemas and tables, or run discovery again (with Meltano: --refresh-catalog).",
+    ),
+    (
+        _LOST,
+        SourceLost,
+        "The connection to the database was lost while reading {where}",
+        "Run again: it goes on from the last STATE that the target stored.",
+    ),
+    (
+        _UNREACHABLE,
+        SourceUnreachable,
+        "The database could not be opened for {where}",
+        "Check host, port, database, user and password, and that the server accepts connections from here.",
+    ),
+)
+
+
+def explain(error: BaseException, where: str) -> TapError:
+    """Turn a driver's exception into one of ours.
+
+    Args:
+        error: What a driver (ADBC, SQLAlchemy, python-oracledb, sqlite3) raised.
+        where: What was being done, for example ``table 'orders' of stream 'orders'``.
+
+    Returns:
+        The error to raise: its class tells the cause, its text names place, cause and next step.
+    """
+    if isinstance(error, TapError):
+        return error
+    original = getattr(error, "orig", None) or error
+    cause = f"{type(original).__name__}: {original}".split("\n[SQL:")[0]
+    for pattern, kind, reason, instruction in _FOREIGN:
+        if pattern.search(cause):
+            return kind(f"{reason.format(where=where)}: {cause}", instruction)
+    return ReadFailed(f"Reading {where} failed: {cause}", "Run the query by hand to see why the database refuses it.")
