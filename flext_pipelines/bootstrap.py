@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, cast
 
-from flext_pipelines.commands import middleware, registry
+from flext_pipelines.commands import identity, middleware, registry
 from flext_pipelines.commands.bus import Bus, Ports, port
 from flext_pipelines.commands.message import Context, Source
 from flext_pipelines.settings import Settings
@@ -21,7 +21,9 @@ if TYPE_CHECKING:
     from sqlalchemy import Engine
 
     from flext_pipelines.commands.bus import Behaviour
-    from flext_pipelines.commands.message import Message
+    from flext_pipelines.control.audit import AuditTrail
+    from flext_pipelines.control.engine import ControlDatabase
+    from flext_pipelines.control.idempotency import IdempotencyKeys
 
 
 class LocalOperator:
@@ -43,7 +45,7 @@ def behaviours(ports: Ports) -> tuple[Behaviour, ...]:
         middleware.authorisation(lambda: cast("middleware.Policy", ports.get("policy"))),
         middleware.idempotency(
             lambda: cast("middleware.KeyStore", ports.get("keys")),
-            payload_without_key,
+            identity.payload_identity,
             registry.dump_result,
             registry.load_result,
         ),
@@ -51,16 +53,14 @@ def behaviours(ports: Ports) -> tuple[Behaviour, ...]:
     )
 
 
-def payload_without_key(message: Message[object]) -> str:
-    """What two calls with the same key must agree on."""
-    return message.model_dump_json(exclude={"idempotency_key"})
-
-
-def default_ports(settings: Settings) -> dict[str, Callable[[], object]]:
-    """Every gateway by the keyword that handlers use, made on first use."""
+def default_ports(settings: Settings, ports: Ports) -> dict[str, Callable[[], object]]:
+    """Every gateway by the keyword that handlers use, made on first use; one may be made of another."""
     return {
         "settings": port(settings),
         "policy": LocalOperator,
+        "control": lambda: _control_database(settings),
+        "audit": lambda: _audit_trail(ports),
+        "keys": lambda: _idempotency_keys(settings, ports),
         "wms": lambda: _wms_engine(settings),
     }
 
@@ -69,6 +69,24 @@ def _wms_engine(settings: Settings) -> Engine:
     from flext_pipelines.wms.engine import open_engine
 
     return open_engine(settings.wms_database)
+
+
+def _control_database(settings: Settings) -> ControlDatabase:
+    from flext_pipelines.control.engine import ControlDatabase
+
+    return ControlDatabase.from_settings(settings)
+
+
+def _audit_trail(ports: Ports) -> AuditTrail:
+    from flext_pipelines.control.audit import AuditTrail
+
+    return AuditTrail(cast("ControlDatabase", ports.get("control")))
+
+
+def _idempotency_keys(settings: Settings, ports: Ports) -> IdempotencyKeys:
+    from flext_pipelines.control.idempotency import IdempotencyKeys
+
+    return IdempotencyKeys.from_settings(cast("ControlDatabase", ports.get("control")), settings)
 
 
 def build_bus(settings: Settings | None = None, *, source: Source = "python", **overrides: object) -> Bus:
@@ -83,8 +101,9 @@ def build_bus(settings: Settings | None = None, *, source: Source = "python", **
         TypeError: A message has no handler or two, or a handler asks for an unknown port.
     """
     effective = settings or Settings()
-    factories = default_ports(effective) | {name: port(value) for name, value in overrides.items()}
-    ports = Ports(factories)
+    ports = Ports()
+    ports.provide(default_ports(effective, ports))
+    ports.provide({name: port(value) for name, value in overrides.items()})
     return Bus(
         registry.all_specs(),
         behaviours=behaviours(ports),

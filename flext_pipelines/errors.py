@@ -17,6 +17,7 @@
     │   │   └── UnknownMessageError
     │   ├── MapperFailedError
     │   ├── NotFoundError
+    │   ├── OutcomeNotSavedError
     │   ├── PluginConfigError
     │   ├── PluginInstallError
     │   ├── PluginMissingError
@@ -176,6 +177,10 @@ class CommandBlockFailedError(PermanentError):
 
 class StateNotSavedError(PermanentError):
     """Rows were loaded, but the bookmark was not saved. A rerun reads them again."""
+
+
+class OutcomeNotSavedError(PermanentError):
+    """A command was performed, but its outcome could not be written down. Look what it did before sending it again."""
 
 
 class AuditBrokenError(PermanentError):

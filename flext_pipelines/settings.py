@@ -54,6 +54,12 @@ class Settings(BaseSettings):
     stop_meltano_grace_seconds: float = Field(default=20, gt=0, description="Wait after Meltano was asked to stop.")
 
     control_url: SecretStr | None = Field(default=None, description="Control database; by default SQLite in the home.")
+    idempotency_wait_seconds: float = Field(
+        default=3600, ge=0, description="How long a second caller of one idempotency key waits for the first."
+    )
+    idempotency_retention_days: float = Field(
+        default=30, gt=0, description="How long the result of an idempotency key is kept."
+    )
     dagster_postgres_url: SecretStr | None = Field(
         default=None, description="Dagster storage on PostgreSQL; by default SQLite in the home."
     )

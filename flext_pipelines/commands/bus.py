@@ -8,10 +8,12 @@ message, any port.
 """
 
 import logging
+import threading
 import traceback
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
 from inspect import Parameter, signature
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from flext_pipelines.commands.message import Context, Message
 from flext_pipelines.commands.registry import Handler, MessageSpec
@@ -30,15 +32,23 @@ class Call:
     Attributes:
         seconds: Time spent in the handler, set by the ``timing`` behaviour.
         replayed: True when the result is an earlier one, given back for the same idempotency key.
+        unfinished_attempts: How many earlier attempts with that key died without an outcome.
     """
 
-    __slots__ = ("context", "message", "replayed", "seconds")
+    __slots__ = ("context", "message", "replayed", "seconds", "unfinished_attempts")
 
     def __init__(self, message: Message[object], context: Context) -> None:
         self.message = message
         self.context = context
         self.seconds = 0.0
         self.replayed = False
+        self.unfinished_attempts = 0
+
+    def result(self, value: object, error: FlextError | None = None) -> FlextResult[Any]:
+        """What it came to; the message's type says of what."""
+        return FlextResult(
+            value, error, self.context.correlation_id, self.seconds, self.replayed, self.unfinished_attempts
+        )
 
 
 Step = Callable[[Call], object]
@@ -47,33 +57,41 @@ Behaviour = Callable[[Step, MessageSpec], Step]
 
 
 class Ports:
-    """Gateways by name, each made when a handler first needs it.
+    """Gateways by name, each made once, when a handler first needs it.
 
     Args:
         factories: From the keyword that handlers use to a function that makes the port.
     """
 
-    def __init__(self, factories: Mapping[str, Callable[[], object]]) -> None:
-        self._factories = dict(factories)
+    def __init__(self, factories: Mapping[str, Callable[[], object]] | None = None) -> None:
+        self._factories = dict(factories or {})
         self._made: dict[str, object] = {}
+        self._making = threading.RLock()
 
     def __contains__(self, name: str) -> bool:
         """Whether such a port can be had."""
         return name in self._factories
 
+    def provide(self, factories: Mapping[str, Callable[[], object]]) -> None:
+        """Add factories, or replace those of the same name."""
+        self._factories.update(factories)
+
     def get(self, name: str) -> object:
-        """The port, made once."""
+        """The port; a factory may get another one. Safe to call from several threads."""
         if name not in self._made:
-            self._made[name] = self._factories[name]()
+            with self._making:
+                if name not in self._made:
+                    self._made[name] = self._factories[name]()
         return self._made[name]
 
     def close(self) -> None:
-        """Close what was made and has a ``close``."""
-        for port in self._made.values():
-            close = getattr(port, "close", None)
-            if close is not None:
-                close()
-        self._made.clear()
+        """Close what was made and has a ``close``, last made first; one that fails does not keep the others open."""
+        with self._making, ExitStack() as closing:
+            for made in self._made.values():
+                close = getattr(made, "close", None)
+                if close is not None:
+                    closing.callback(close)
+            self._made.clear()
 
 
 class Bus:
@@ -120,19 +138,18 @@ class Bus:
         Raises:
             UnknownMessageError: No handler was registered for this type; a fault of the program.
         """
-        if context is None:
-            context = self._default_context()
         step = self._steps.get(type(message))
         if step is None:
             name = type(message).__name__
             raise UnknownMessageError(f"{name} has no handler on this bus", "Register it in its module's HANDLERS")
+        call = Call(message, context or self._default_context())
         try:
-            return FlextResult(step(Call(message, context)), None, context.correlation_id)
+            return call.result(step(call))
         except FlextError as error:
-            return FlextResult(error=error, correlation_id=context.correlation_id)
+            return call.result(None, error)
         except Exception as error:
             log.exception("%s failed with an error of ours", type(message).__name__)
-            return FlextResult(error=internal_error(error), correlation_id=context.correlation_id)
+            return call.result(None, internal_error(error))
 
     def close(self) -> None:
         """Close the ports that were used."""

@@ -10,19 +10,26 @@ which ``control`` implements.
 
 from __future__ import annotations
 
+import logging
 from time import perf_counter
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol
 
 from flext_pipelines.commands.bus import Behaviour, Call, Step, internal_error
 from flext_pipelines.commands.message import Command, new_correlation_id
 from flext_pipelines.commands.result import error_as_json
-from flext_pipelines.errors import FlextError, ForbiddenError
+from flext_pipelines.errors import FlextError, ForbiddenError, OutcomeNotSavedError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from flext_pipelines.commands.message import Message
     from flext_pipelines.commands.registry import MessageSpec
+
+
+log = logging.getLogger("flext.bus")
+
+Outcome = Literal["succeeded", "replayed", "failed", "denied", "interrupted"]
+"""How a command ended: ``interrupted`` by Ctrl-C or the end of its process, ``replayed`` from an earlier result."""
 
 
 class Policy(Protocol):
@@ -42,16 +49,43 @@ class Trail(Protocol):
         """Write the row before a command; its number comes back."""
         ...
 
-    def end(self, begun: int, *, outcome: str, seconds: float, error: Mapping[str, object] | None) -> None:
-        """Write the row after it: ``succeeded``, ``replayed``, ``failed``, ``denied`` or ``interrupted``."""
+    def end(
+        self,
+        begun: int,
+        *,
+        outcome: Outcome,
+        seconds: float,
+        error: Mapping[str, object] | None = None,
+        note: str | None = None,
+    ) -> None:
+        """Write the row after it."""
+        ...
+
+
+class Once(Protocol):
+    """What came of a keyed command."""
+
+    @property
+    def result(self) -> str:
+        """Its result as JSON."""
+        ...
+
+    @property
+    def replayed(self) -> bool:
+        """Whether an earlier call performed it."""
+        ...
+
+    @property
+    def unfinished_attempts(self) -> int:
+        """How many earlier attempts died without an outcome."""
         ...
 
 
 class KeyStore(Protocol):
     """Results by idempotency key."""
 
-    def run_once(self, *, key: str, message: str, payload: str, perform: Callable[[], str]) -> tuple[str, bool]:
-        """Perform and keep the JSON result, or give the first one back; the flag says that it is an earlier one."""
+    def run_once(self, *, key: str, message: str, payload: str, perform: Callable[[], str]) -> Once:
+        """Perform and keep the JSON result, or give the first one back."""
         ...
 
 
@@ -59,15 +93,21 @@ def correlation(step: Step, _: MessageSpec) -> Step:
     """Every call has an id, under which its audit rows and log lines are found."""
 
     def correlated(call: Call) -> object:
-        if not call.context.correlation_id:
-            call.context.correlation_id = new_correlation_id()
+        context = call.context
+        if not context.correlation_id:
+            context.correlation_id = new_correlation_id()
         return step(call)
 
     return correlated
 
 
 def audit(trail: Callable[[], Trail], payload_of: Callable[[Message[object]], str]) -> Behaviour:
-    """A row before each command and its outcome after it; a missing outcome is a crash in between."""
+    """A row before each command and its outcome after it; a missing outcome is a crash in between.
+
+    Without the first row the command is not performed. If the second cannot be written, the error of a failed
+    command stays the one that is seen, and a successful one becomes ``OutcomeNotSavedError``, so that nobody
+    takes it for undone and repeats it.
+    """
 
     def behaviour(step: Step, spec: MessageSpec) -> Step:
         if not spec.is_command:
@@ -87,10 +127,17 @@ def audit(trail: Callable[[], Trail], payload_of: Callable[[Message[object]], st
             try:
                 value = step(call)
             except BaseException as error:
-                rows.end(begun, outcome=_outcome(error), seconds=perf_counter() - started, error=_described(error))
+                _end_failed(rows, begun, call, error, perf_counter() - started)
                 raise
-            outcome = "replayed" if call.replayed else "succeeded"
-            rows.end(begun, outcome=outcome, seconds=perf_counter() - started, error=None)
+            outcome: Outcome = "replayed" if call.replayed else "succeeded"
+            try:
+                rows.end(begun, outcome=outcome, seconds=perf_counter() - started, note=_note(call))
+            except FlextError as error:
+                raise OutcomeNotSavedError(
+                    f"{spec.name} {outcome}, but this could not be written in the audit trail: {error.reason}",
+                    f"Do not send it again for that reason; audit row {begun} stays unfinished",
+                    {"message": spec.name, "audit_number": begun, "cause": error.code},
+                ) from error
             return value
 
         return audited
@@ -98,7 +145,20 @@ def audit(trail: Callable[[], Trail], payload_of: Callable[[Message[object]], st
     return behaviour
 
 
-def _outcome(error: BaseException) -> str:
+def _end_failed(rows: Trail, begun: int, call: Call, error: BaseException, seconds: float) -> None:
+    try:
+        rows.end(begun, outcome=_outcome(error), seconds=seconds, error=_described(error), note=_note(call))
+    except FlextError as unsaved:
+        error.add_note(f"Its outcome could not be written in the audit trail (row {begun}): {unsaved}")
+        log.warning("Audit row %d stays unfinished: %s", begun, unsaved)
+
+
+def _note(call: Call) -> str | None:
+    count = call.unfinished_attempts
+    return f"{count} earlier attempt(s) with this idempotency key died without an outcome" if count else None
+
+
+def _outcome(error: BaseException) -> Outcome:
     if isinstance(error, ForbiddenError):
         return "denied"
     return "failed" if isinstance(error, Exception) else "interrupted"
@@ -112,12 +172,18 @@ def authorisation(policy: Callable[[], Policy]) -> Behaviour:
     """The actor must be allowed to send this message."""
 
     def behaviour(step: Step, spec: MessageSpec) -> Step:
+        allows: Callable[[str, str], bool] | None = None
+        name = spec.name
+
         def authorised(call: Call) -> object:
-            if not policy().allows(call.context.actor, spec.name):
+            nonlocal allows
+            if allows is None:
+                allows = policy().allows
+            if not allows(call.context.actor, name):
                 raise ForbiddenError(
-                    f"{call.context.actor} may not send {spec.name}",
+                    f"{call.context.actor or 'A caller without a name'} may not send {name}",
                     "Ask an administrator for the permission of that name",
-                    {"actor": call.context.actor, "message": spec.name},
+                    {"actor": call.context.actor, "message": name},
                 )
             return step(call)
 
@@ -138,7 +204,7 @@ def idempotency(
         if not spec.is_command:
             return step
 
-        def once(call: Call) -> object:
+        def performed_once(call: Call) -> object:
             message = call.message
             key = message.idempotency_key if isinstance(message, Command) else None
             if key is None:
@@ -149,12 +215,11 @@ def idempotency(
                 made.append(step(call))
                 return dump(spec, made[0])
 
-            kept, call.replayed = keys().run_once(
-                key=key, message=spec.name, payload=payload_of(message), perform=perform
-            )
-            return load(spec, kept) if call.replayed else made[0]
+            once = keys().run_once(key=key, message=spec.name, payload=payload_of(message), perform=perform)
+            call.replayed, call.unfinished_attempts = once.replayed, once.unfinished_attempts
+            return load(spec, once.result) if once.replayed else made[0]
 
-        return once
+        return performed_once
 
     return behaviour
 

@@ -10,7 +10,9 @@ from __future__ import annotations
 
 import difflib
 import json
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import cache
 from importlib import import_module
 from types import UnionType
 from typing import TYPE_CHECKING, Annotated, Literal, NamedTuple, Union, cast, get_args, get_origin
@@ -51,16 +53,21 @@ class MessageSpec(NamedTuple):
     @property
     def result_type(self) -> object:
         """The type ``R`` of ``Command[R]`` or ``Query[R]``."""
-        for base in self.type.__mro__:
-            arguments = base.__dict__.get("__pydantic_generic_metadata__", {}).get("args", ())
-            if arguments:
-                return arguments[0]
-        return object
+        return result_type(self.type)
 
     @property
     def summary(self) -> str:
         """The first line of the message's docstring."""
         return (self.type.__doc__ or "").strip().split("\n", 1)[0]
+
+
+def result_type(message_type: type[Message[object]]) -> object:
+    """The type ``R`` of ``Command[R]`` or ``Query[R]``, as the class statement gives it."""
+    for base in message_type.__mro__:
+        arguments = base.__dict__.get("__pydantic_generic_metadata__", {}).get("args", ())
+        if arguments:
+            return arguments[0]
+    return object
 
 
 def message_name(module: str, message_type: type[Message[object]]) -> str:
@@ -160,14 +167,30 @@ def _problem(message_type: type[Message[object]], error: ErrorDetails) -> dict[s
     reason = error["msg"]
     allowed: list[str] = []
     if error["type"] == "extra_forbidden":
-        allowed = list(message_type.model_fields) if len(error["loc"]) == 1 else []
+        allowed = _fields_at(message_type, error["loc"][:-1])
         near = difflib.get_close_matches(str(error["loc"][-1]), allowed, 1)
         reason = "unknown field" + (f", did you mean {near[0]}?" if near else "")
         reason += f" (allowed: {', '.join(allowed)})" if allowed else ""
     elif error["type"] in {"literal_error", "enum"}:
-        field = message_type.model_fields.get(str(error["loc"][0]))
-        allowed = [str(value) for value in get_args(field.annotation)] if field and len(error["loc"]) == 1 else []
+        allowed = re.findall(r"'([^']*)'", str(error.get("ctx", {}).get("expected", "")))
     return {"path": path, "reason": reason, "allowed": allowed}
+
+
+def _fields_at(model: type[BaseModel], path: tuple[int | str, ...]) -> list[str]:
+    """The fields that are allowed where a path inside a message leads; none when it leads to no model."""
+    found: type[BaseModel] | None = model
+    for part in path:
+        field = found.model_fields.get(str(part)) if found else None
+        if field is not None:  # an index or a key of a collection stays at the collection's model
+            found = _model_in(field.annotation)
+    return list(found.model_fields) if found else []
+
+
+def _model_in(annotation: object) -> type[BaseModel] | None:
+    """The first model in ``Model``, ``Model | None``, ``tuple[Model, ...]``, ``dict[str, Model]``."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation
+    return next((found for inner in get_args(annotation) if (found := _model_in(inner))), None)
 
 
 def as_json(message: Message[object]) -> str:
@@ -233,13 +256,15 @@ def json_schema(spec: MessageSpec) -> dict[str, object]:
 
 def dump_result(spec: MessageSpec, value: object) -> str:
     """A handler's answer as JSON."""
-    return _adapter(spec).dump_json(value).decode()
+    return _adapter(spec.type).dump_json(value).decode()
 
 
 def load_result(spec: MessageSpec, text: str) -> object:
     """The answer that ``dump_result`` wrote."""
-    return _adapter(spec).validate_json(text)
+    return _adapter(spec.type).validate_json(text)
 
 
-def _adapter(spec: MessageSpec) -> TypeAdapter[object]:
-    return TypeAdapter(cast("type[object]", spec.result_type))
+@cache
+def _adapter(message_type: type[Message[object]]) -> TypeAdapter[object]:
+    """Built once per message: that costs up to a millisecond."""
+    return TypeAdapter(cast("type[object]", result_type(message_type)))

@@ -10,26 +10,40 @@ from flext_pipelines.errors import FlextError
 
 R_co = TypeVar("R_co", covariant=True)
 
-_NOTHING = object()
-
 
 class FlextResult(Generic[R_co]):
-    """A value, or an error; never both, never neither.
+    """A value, or an error; never both.
+
+    Args:
+        value: What the handler gave; None, like any other value, when there is no error.
+        error: Why there is none.
+        correlation_id: Under which audit rows and log lines of this call are found.
+        seconds: How long the handler itself took; 0 when it was not reached.
+        replayed: True when the value is that of an earlier call with the same idempotency key.
+        unfinished_attempts: How many earlier attempts with that key died without an outcome; they may have
+            done a part.
 
     Attributes:
         error: The error, or None when the message succeeded.
-        correlation_id: The id under which audit rows and log lines of this call are found.
     """
 
-    __slots__ = ("_value", "correlation_id", "error")
+    __slots__ = ("_value", "correlation_id", "error", "replayed", "seconds", "unfinished_attempts")
 
-    def __init__(self, value: object = _NOTHING, error: FlextError | None = None, correlation_id: str = "") -> None:
-        if (value is _NOTHING) is (error is None):
-            message = "a result is a value or an error"
-            raise TypeError(message)
+    def __init__(
+        self,
+        value: object,
+        error: FlextError | None = None,
+        correlation_id: str = "",
+        seconds: float = 0.0,
+        replayed: bool = False,
+        unfinished_attempts: int = 0,
+    ) -> None:
         self._value = value
         self.error = error
         self.correlation_id = correlation_id
+        self.seconds = seconds
+        self.replayed = replayed
+        self.unfinished_attempts = unfinished_attempts
 
     @property
     def ok(self) -> bool:

@@ -1,0 +1,377 @@
+"""The control database: connects late, migrates itself, one connection per thread.
+
+Writers send their few statements as prepared text to the driver (an audit row costs some 100 us; through
+SQLAlchemy's execution it would be three times that), readers use SQLAlchemy Core.
+
+What belongs here: connections, transactions, bringing a database to the newest revision. What does
+not: what is stored (``audit``, ``idempotency``) and the table of errors (``failures``).
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol, cast
+from urllib.parse import quote, quote_plus
+
+import sqlalchemy as sa
+from sqlalchemy.engine import make_url
+
+from flext_pipelines.control.failures import translate
+from flext_pipelines.control.migrations import HEAD, VERSION_TABLE
+from flext_pipelines.errors import ConfigError, FlextError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from pydantic import SecretStr
+    from sqlalchemy.engine.interfaces import DBAPIConnection
+
+    from flext_pipelines.settings import Settings
+
+_BUSY_SECONDS = 30
+_MIGRATION_LOCK = 0x464C455854  # "FLEXT": the PostgreSQL advisory lock under which a database is migrated
+_DRIVERS = {"sqlite": "sqlite+pysqlite", "postgres": "postgresql+psycopg", "postgresql": "postgresql+psycopg"}
+_BEGIN = {"sqlite": "BEGIN IMMEDIATE", "postgresql": "BEGIN"}
+_SNAPSHOT = {"sqlite": "BEGIN", "postgresql": "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"}
+_VERSION_TABLE_THERE = {
+    "sqlite": f"SELECT name FROM sqlite_master WHERE name = '{VERSION_TABLE}'",  # noqa: S608  constant
+    "postgresql": f"SELECT to_regclass('{VERSION_TABLE}')",
+}
+
+
+class Cursor(Protocol):
+    """What a driver gives back for a statement."""
+
+    @property
+    def rowcount(self) -> int:
+        """How many rows were changed."""
+        ...
+
+    def fetchone(self) -> tuple[Any, ...] | None:
+        """The next row; what is in it is known to the statement only."""
+        ...
+
+
+class _Driver(Protocol):
+    """What ``sqlite3.Connection`` and ``psycopg.Connection`` have in common."""
+
+    def execute(self, statement: str, parameters: Mapping[str, object] = ...) -> Cursor: ...
+
+
+class _Held:
+    """A thread's own connection."""
+
+    __slots__ = ("busy", "connection", "driver", "pid", "thread")
+
+    def __init__(self, connection: sa.Connection) -> None:
+        self.connection = connection
+        self.driver = cast("_Driver", connection.connection.driver_connection)
+        self.pid = os.getpid()
+        self.thread = threading.current_thread()
+        self.busy = False
+
+
+class Writing:
+    """A transaction of a writer: the statements it may send."""
+
+    __slots__ = ("_database", "_driver")
+
+    def __init__(self, database: ControlDatabase, driver: _Driver) -> None:
+        self._database = database
+        self._driver = driver
+
+    def execute(self, statement: sa.Executable, parameters: Mapping[str, object] = {}) -> Cursor:
+        """Send a Core statement with its parameters by name."""
+        return self._driver.execute(self._database.prepared(statement), parameters)
+
+
+class ControlDatabase:
+    """The control database of a URL. Nothing is opened before it is used; threads and forks are safe.
+
+    Args:
+        url: ``sqlite:///file`` or ``postgresql://user:password@host/database``.
+
+    Raises:
+        ConfigError: On first use: the URL is neither, or the database cannot be used as it is named.
+    """
+
+    def __init__(self, url: SecretStr) -> None:
+        self._url = url
+        self._lock = threading.RLock()
+        self._local = threading.local()
+        self._open: list[_Held] = []
+        self._abandoned: list[_Held] = []
+        self._engine: sa.Engine | None = None
+        self._texts: dict[sa.Executable, str] = {}
+        self._ready = False
+
+    @classmethod
+    def from_settings(cls, settings: Settings) -> ControlDatabase:
+        """The database of ``FLEXT_CONTROL_URL``, by default ``control.db`` in the home."""
+        return cls(settings.control_database)
+
+    @property
+    def place(self) -> str:
+        """The URL without its password, for people."""
+        try:
+            return make_url(self._url.get_secret_value()).render_as_string(hide_password=True).partition("?")[0]
+        except sa.exc.ArgumentError:
+            return "FLEXT_CONTROL_URL"
+
+    @property
+    def dialect(self) -> str:
+        """``sqlite`` or ``postgresql``."""
+        return self._get_engine().dialect.name
+
+    def prepared(self, statement: sa.Executable) -> str:
+        """A Core statement as text for the driver; compiled once."""
+        text = self._texts.get(statement)
+        if text is None:
+            compiled = cast("sa.ClauseElement", statement).compile(dialect=self._get_engine().dialect)
+            text = self._texts[statement] = str(compiled)
+        return text
+
+    @contextmanager
+    def writing(self) -> Iterator[Writing]:
+        """A transaction that writes; kept when the block ends, undone when it raises.
+
+        Raises:
+            UnavailableError: The database is away, or stays locked for 30 s; nothing was written.
+            StorageFullError: The disk is full; nothing was written.
+        """
+        try:
+            held = self._begun(_BEGIN[self.dialect])
+            driver = held.driver
+            try:
+                yield Writing(self, driver)
+                driver.execute("COMMIT")
+                held.busy = False
+            except BaseException:
+                self._undo(held)
+                raise
+        except self._foreign() as error:
+            raise self._translated(error) from None
+
+    @contextmanager
+    def reading(self) -> Iterator[sa.Connection]:
+        """A snapshot for readers: one state of the database, however long the block lasts.
+
+        Raises:
+            UnavailableError: The database is away.
+        """
+        try:
+            held = self._begun(_SNAPSHOT[self.dialect])
+            try:
+                yield held.connection
+            finally:
+                self._undo(held)
+        except self._foreign() as error:
+            raise self._translated(error) from None
+
+    def close(self) -> None:
+        """Close every thread's connection; the next use opens new ones."""
+        with self._lock:
+            for held in self._open:
+                if held.pid == os.getpid():
+                    self._discard(held)
+                else:
+                    self._abandoned.append(held)
+            self._open.clear()
+            self._local = threading.local()
+
+    def _begun(self, begin: str) -> _Held:
+        """This thread's connection in a transaction.
+
+        A connection that the server closed since its last use is replaced: nothing was sent on it yet. One that an
+        interrupt left busy is cleared first.
+        """
+        held = self._held()
+        if held.busy:
+            self._undo(held)
+            held = self._held()
+        held.busy = True
+        try:
+            held.driver.execute(begin)
+        except self._foreign():
+            if not self._is_broken(held):
+                raise
+            self._forget(held)
+            held = self._held()
+            held.busy = True
+            held.driver.execute(begin)
+        return held
+
+    def _held(self) -> _Held:
+        held: _Held | None = getattr(self._local, "held", None)
+        if held is not None and held.pid == os.getpid():
+            return held
+        with self._lock:
+            if held is not None:
+                # A fork's copy of the parent's connection: not even closing it is safe here.
+                self._abandoned.append(held)
+            for other in [one for one in self._open if one.pid == os.getpid() and not one.thread.is_alive()]:
+                self._forget(other)
+            engine = self._get_engine()
+            if not self._ready:
+                self._make_room(engine.url)
+            made = _Held(engine.connect())
+            self._open.append(made)
+            self._local.held = made
+            if not self._ready:
+                try:
+                    self._bring_to_head(made)
+                except BaseException:
+                    self._forget(made)
+                    raise
+                self._ready = True
+            return made
+
+    def _undo(self, held: _Held) -> None:
+        """End the transaction; a connection that cannot even do that is closed."""
+        try:
+            cast("DBAPIConnection", held.driver).rollback()
+            held.connection.rollback()
+            held.busy = False
+        except self._foreign():
+            self._forget(held)
+
+    def _is_broken(self, held: _Held) -> bool:
+        return self.dialect == "postgresql" and bool(getattr(held.driver, "closed", True))
+
+    def _forget(self, held: _Held) -> None:
+        with self._lock:
+            if held in self._open:
+                self._open.remove(held)
+            if getattr(self._local, "held", None) is held:
+                del self._local.held
+        self._discard(held)
+
+    def _discard(self, held: _Held) -> None:
+        try:
+            held.connection.invalidate()
+            held.connection.close()
+        except self._foreign():
+            pass  # what is broken already need not be closed in order
+
+    def _get_engine(self) -> sa.Engine:
+        if self._engine is None:
+            with self._lock:
+                if self._engine is None:
+                    self._engine = _make_engine(self._url.get_secret_value())
+        return self._engine
+
+    def _foreign(self) -> tuple[type[BaseException], ...]:
+        """Errors that are not ours: SQLAlchemy's, the driver's, the file system's."""
+        driver = self._engine.dialect.loaded_dbapi.Error if self._engine else sa.exc.SQLAlchemyError
+        return (sa.exc.SQLAlchemyError, driver, OSError)
+
+    def _translated(self, error: BaseException) -> FlextError:
+        password = make_url(self._url.get_secret_value()).password
+        secrets = {password, quote(password), quote_plus(password)} if isinstance(password, str) else set()
+        return translate(error, self.place, tuple(filter(None, secrets)))
+
+    @staticmethod
+    def _make_room(url: sa.URL) -> None:
+        """A SQLite file that only its owner may read, in a folder that exists."""
+        if url.get_backend_name() == "sqlite":
+            path = Path(str(url.database))
+            path.parent.mkdir(parents=True, exist_ok=True)
+            os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
+
+    def _bring_to_head(self, held: _Held) -> None:
+        """Migrate when the database is older than the code; two look-ups when it is not.
+
+        Raises:
+            ConfigError: The database is newer than this version of the code.
+        """
+        if self._revision(held) == HEAD:
+            return
+        held.driver.execute(_BEGIN[self.dialect])
+        held.connection.begin()  # tells Alembic that the transaction is ours
+        try:
+            if self.dialect == "postgresql":
+                held.driver.execute(f"SELECT pg_advisory_xact_lock({_MIGRATION_LOCK})")
+            if self._revision(held) != HEAD:  # another process may have migrated it while we waited
+                _upgrade(held.connection, self.place)
+            held.driver.execute("COMMIT")
+        except BaseException:
+            self._undo(held)
+            raise
+        held.connection.rollback()
+
+    def _revision(self, held: _Held) -> object:
+        there = held.driver.execute(_VERSION_TABLE_THERE[self.dialect]).fetchone()
+        if there is None or there[0] is None:
+            return None
+        row = held.driver.execute(f"SELECT version_num FROM {VERSION_TABLE}").fetchone()  # noqa: S608  constant
+        return row[0] if row else None
+
+
+def _make_engine(text: str) -> sa.Engine:
+    """An engine that leaves transactions to us and keeps no pool.
+
+    Raises:
+        ConfigError: The URL cannot be read, or is of another kind of database.
+    """
+    try:
+        url = make_url(text)
+    except (sa.exc.ArgumentError, ValueError):
+        raise ConfigError(
+            "FLEXT_CONTROL_URL is not a database URL", "Write sqlite:///file or postgresql://user:password@host/name"
+        ) from None
+    backend = url.get_backend_name()
+    if url.drivername not in {*_DRIVERS, *_DRIVERS.values()} or (backend == "sqlite" and not url.database):
+        raise ConfigError(
+            f"The control database cannot be {url.drivername} ({url.render_as_string(hide_password=True)})",
+            "Write sqlite:///file or postgresql://user:password@host/name in FLEXT_CONTROL_URL",
+        )
+    url = url.set(drivername=_DRIVERS.get(url.drivername, url.drivername))
+    if backend == "postgresql":
+        return sa.create_engine(
+            url,
+            poolclass=sa.NullPool,
+            isolation_level="AUTOCOMMIT",
+            connect_args={"connect_timeout": 10, "prepare_threshold": 1, "application_name": "flext"},
+        )
+    engine = sa.create_engine(
+        url,
+        poolclass=sa.NullPool,
+        paramstyle="named",
+        connect_args={"timeout": _BUSY_SECONDS, "isolation_level": None, "check_same_thread": False},
+    )
+    sa.event.listen(engine, "connect", _prepare_sqlite)
+    return engine
+
+
+def _prepare_sqlite(connection: DBAPIConnection, _: object) -> None:
+    """Readers do not stop writers (WAL), a commit is on the disk, references hold, waiting is not an error."""
+    driver = cast("_Driver", connection)
+    driver.execute(f"PRAGMA busy_timeout = {_BUSY_SECONDS * 1000}")
+    driver.execute("PRAGMA journal_mode = WAL")
+    driver.execute("PRAGMA synchronous = FULL")
+    driver.execute("PRAGMA foreign_keys = ON")
+
+
+def _upgrade(connection: sa.Connection, place: str) -> None:
+    """Run the migrations that the database lacks, in the transaction that the caller began.
+
+    Raises:
+        ConfigError: It has a revision that this code does not know.
+    """
+    from alembic import command
+    from alembic.config import Config
+    from alembic.util import CommandError
+
+    config = Config()
+    config.set_main_option("script_location", str(Path(__file__).parent / "migrations").replace("%", "%%"))
+    config.attributes["connection"] = connection
+    try:
+        command.upgrade(config, "head")
+    except CommandError as error:
+        raise ConfigError(
+            f"The control database ({place}) was made by a newer flext-pipelines: {error}",
+            "Upgrade flext-pipelines, or point FLEXT_CONTROL_URL at another database",
+        ) from error
