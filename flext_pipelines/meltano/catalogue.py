@@ -4,6 +4,7 @@ What belongs here: the values, and how a JSON schema becomes the one word that a
 What does not: reading a project (``introspection``) and asking a tap for its streams (``discovery``).
 """
 
+import re
 from collections.abc import Mapping
 from typing import Literal
 
@@ -71,6 +72,7 @@ class Plugin(Value):
         type: Meltano's plugin type.
         variant: Variant, where one is set.
         pip_url: What pip installs; credentials inside it are masked.
+        python: The Python its venv is made with, where one is named.
         executable: Command inside the plugin's venv, or a path for plugins that need none.
         namespace: Meltano's namespace, after which state and schemas are named.
         capabilities: Singer capabilities, sorted.
@@ -88,6 +90,7 @@ class Plugin(Value):
     type: PluginType
     variant: str | None = None
     pip_url: str | None = None
+    python: str | None = None
     executable: str | None = None
     namespace: str = ""
     capabilities: tuple[str, ...] = ()
@@ -248,6 +251,14 @@ class ProjectCatalogue(Value):
     def selected_streams(self, tap: str) -> tuple[Stream, ...]:
         """The streams of a tap that a run extracts."""
         return tuple(stream for stream in self.streams.get(tap, ()) if stream.selected)
+
+
+_CREDENTIALS = re.compile(r"(?<=://)[^/@\s]+@")
+
+
+def without_credentials(text: str) -> str:
+    """``https://user:token@host`` becomes ``https://***@host``; a ``$NAME`` there is no secret and stays."""
+    return _CREDENTIALS.sub(lambda found: found[0] if found[0].startswith("$") else "***@", text)
 
 
 def json_type(schema: Mapping[str, object]) -> str:

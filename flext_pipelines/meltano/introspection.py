@@ -28,6 +28,7 @@ from pydantic import ValidationError
 
 from flext_pipelines.errors import ConfigError
 from flext_pipelines.meltano.catalogue import ProjectCatalogue
+from flext_pipelines.meltano.environment import child_environment
 from flext_pipelines.settings import environment as process_environment
 
 if TYPE_CHECKING:
@@ -35,7 +36,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("flext.meltano")
 
-_FORMAT = 1
+_FORMAT = 2
 _ATTEMPTS = 3
 _DOTENV_LINE = re.compile(r"^\s*(?:export\s+)?([A-Za-z_][A-Za-z0-9_]*)\s*=(.*)$", re.MULTILINE)
 
@@ -127,7 +128,7 @@ def _read_in_full(project: MeltanoProject) -> tuple[_Inputs, ProjectCatalogue]:
         project.root,
         project.environment,
         files,
-        seen_variables(project, inputs.prefixes),
+        child_environment(project, process_environment()),
         snapshots_folder(project),
     )
     return inputs, catalogue.model_copy(update={"fingerprint": before})

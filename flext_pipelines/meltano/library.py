@@ -173,6 +173,12 @@ class OpenedProject:
         return tuple(self.project.config_service.current_meltano_yml.schedules)
 
     @property
+    def python(self) -> str | None:
+        """The Python of plugins that name none."""
+        found = self.project.settings.get("python")
+        return str(found) if found else None
+
+    @property
     def environments(self) -> tuple[str, ...]:
         """Names of the project's environments."""
         return tuple(env.name for env in self.project.config_service.current_meltano_yml.environments)

@@ -6,7 +6,6 @@ What does not: the cache (``introspection``), how the library is kept from leavi
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -26,6 +25,7 @@ from flext_pipelines.meltano.catalogue import (
     PluginType,
     ProjectCatalogue,
     Schedule,
+    without_credentials,
 )
 from flext_pipelines.meltano.library import (
     LIBRARY_ERRORS,
@@ -45,8 +45,6 @@ if TYPE_CHECKING:
     from meltano.core.task_sets import TaskSets
 
     from flext_pipelines.meltano.catalogue import Stream
-
-_CREDENTIALS = re.compile(r"(?<=://)[^/@\s]+@")
 
 
 def read_in_full(
@@ -184,6 +182,7 @@ def _plugin(opened: OpenedProject, found: ProjectPlugin, mappings: Mapping[str, 
         type=kind,
         variant=_variant(known.variant) if known else None,
         pip_url=without_credentials(pip_url) if pip_url else None,
+        python=(known.python or opened.python) if known else None,
         executable=known.executable if known else None,
         namespace=(known.namespace or "") if known else "",
         capabilities=tuple(sorted(str(item) for item in known.capabilities or [])) if known else (),
@@ -205,11 +204,6 @@ def _variant(name: str | None) -> str | None:
 def is_installed(venv: Path) -> bool:
     """Whether Meltano finished installing into a venv: the fingerprint is the last thing that it writes."""
     return (venv / "bin" / "python").exists() and (venv / ".meltano_plugin_fingerprint").exists()
-
-
-def without_credentials(pip_url: str) -> str:
-    """``https://user:token@host`` becomes ``https://***@host``; a ``$NAME`` in it is no secret and stays."""
-    return _CREDENTIALS.sub(lambda found: found[0] if found[0].startswith("$") else "***@", pip_url)
 
 
 def _mappings(opened: OpenedProject) -> dict[str, tuple[str, ...]]:
