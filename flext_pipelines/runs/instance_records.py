@@ -12,10 +12,12 @@ from typing import TYPE_CHECKING
 from dagster import DagsterEventType, DagsterRunStatus, RunsFilter
 from dagster._core.event_api import EventLogCursor
 from dagster._core.scheduler.instigation import InstigatorType
+from dagster._core.storage.dagster_run import TagBucket
 from dagster._serdes import serialize_value
 
 from flext_pipelines.runs.location import Tag
 from flext_pipelines.runs.record import (
+    AssetRecord,
     Capture,
     Event,
     EventPage,
@@ -28,6 +30,7 @@ from flext_pipelines.runs.record import (
     decode_materialization,
     decode_run,
     decode_worker,
+    moment,
     stored_type,
 )
 from flext_pipelines.runs.records import RunFilter, worker_of_tags
@@ -59,6 +62,15 @@ class InstanceRecords:
         records = self._instance.get_run_records(_runs_filter(wanted), limit=limit, cursor=before)
         return tuple(_run_record(record) for record in records)
 
+    def latest_by_tag(self, key: str) -> tuple[RunRecord, ...]:
+        """For each value of a tag, its newest run; newest first."""
+        values = [value for _, found in self._instance.get_run_tags([key]) for value in found]
+        if not values:
+            return ()
+        records = self._instance.get_run_records(bucket_by=TagBucket(tag_key=key, tag_values=values, bucket_limit=1))
+        newest_first = sorted(records, key=lambda record: record.storage_id, reverse=True)
+        return tuple(_run_record(record) for record in newest_first)
+
     def count(self, wanted: RunFilter) -> int:
         """How many runs there are."""
         return self._instance.get_runs_count(_runs_filter(wanted))
@@ -83,11 +95,11 @@ class InstanceRecords:
         """How many events of each kind the run has."""
         return {kind: len(self._all_of_type(run_id, kind)) for kind in kinds}
 
-    def last_event(self, run_id: str, kinds: Collection[str] | None = None) -> Event | None:
-        """The latest event, of those kinds if any are given."""
+    def last_events(self, run_id: str, limit: int, kinds: Collection[str] | None = None) -> tuple[Event, ...]:
+        """The latest events, of those kinds if any are given, oldest first."""
         of_type = {DagsterEventType(stored_type(kind)) for kind in kinds} if kinds else None
-        records = self._instance.get_records_for_run(run_id, of_type=of_type, limit=1, ascending=False).records
-        return decode_event(records[0].storage_id, _text(records[0])) if records else None
+        page = self._instance.get_records_for_run(run_id, of_type=of_type, limit=limit, ascending=False)
+        return tuple(decode_event(record.storage_id, _text(record)) for record in reversed(page.records))
 
     def materializations(self, run_id: str) -> tuple[Materialization, ...]:
         """Every materialization of the run."""
@@ -102,6 +114,22 @@ class InstanceRecords:
         """The process that performs the run, if it is recorded."""
         run = self._instance.get_run_by_id(run_id)
         return worker_of_run(self._instance, run) if run else None
+
+    def assets(self) -> tuple[AssetRecord, ...]:
+        """Assets that were ever materialized, by key."""
+        found = []
+        for record in self._instance.get_asset_records():
+            entry = record.asset_entry
+            made = entry.last_materialization_record
+            if made is not None:
+                found.append(
+                    AssetRecord(
+                        asset="/".join(entry.asset_key.path),
+                        run_id=made.run_id,
+                        materialized_at=moment(made.timestamp),
+                    )
+                )
+        return tuple(sorted(found, key=lambda one: one.asset))
 
     def instigators(self) -> tuple[Instigator, ...]:
         """Schedules and sensors that were ever switched."""

@@ -45,6 +45,8 @@ class Tag:
     SOURCE: Final = "flext/source"
     CORRELATION_ID: Final = "flext/correlation_id"
     MESSAGE: Final = "flext/message"
+    STEP_RETRIES: Final = "flext/step_retries"
+    """How often a step that failed for a passing reason is tried again within the run."""
     PID: Final = "flext/pid"
     HOST: Final = "flext/host"
     PROCESS_STARTED: Final = "flext/process_started"
@@ -56,6 +58,7 @@ class Tag:
     BACKFILL: Final = "dagster/backfill"
     MAX_RETRIES: Final = "dagster/max_retries"
     MAX_RUNTIME: Final = "dagster/max_runtime"
+    PARENT_RUN: Final = "dagster/parent_run_id"
     GRPC_INFO: Final = ".dagster/grpc_info"
 
 
@@ -155,8 +158,8 @@ def run_options_config(**options: object) -> dict[str, object]:
     """The run config that hands the options of one run to a pipeline job, whatever its ops are called.
 
     Options that are None are left out, so that the resource's defaults hold. The names are the fields of the
-    resource: ``environment``, ``full_refresh``, ``config_overrides``, ``timeout_seconds``, ``max_retries``. Never a
-    secret: Dagster stores run config in plain text.
+    resource: ``environment``, ``full_refresh``, ``config_overrides``, ``timeout_seconds``. Never a secret: Dagster
+    stores run config in plain text.
     """
     config = {name: value for name, value in options.items() if value is not None}
     return {"resources": {RUN_OPTIONS_RESOURCE: {"config": config}}} if config else {}

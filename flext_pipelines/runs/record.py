@@ -164,6 +164,20 @@ class Capture(Value):
     steps: tuple[str, ...]
 
 
+class AssetRecord(Value):
+    """An asset that was materialized at least once.
+
+    Attributes:
+        asset: The asset key, parts joined by ``/``.
+        run_id: The run that made it last.
+        materialized_at: When that was (UTC).
+    """
+
+    asset: str
+    run_id: str | None
+    materialized_at: datetime | None
+
+
 class Instigator(Value):
     """A schedule or sensor that was ever switched on or off.
 
@@ -335,3 +349,12 @@ def decode_capture(text: str) -> Capture:
     """The compute log that an event of type ``LOGS_CAPTURED`` names."""
     data: Json = json.loads(text)["dagster_event"]["event_specific_data"]
     return Capture(key=data["log_key"], steps=tuple(data.get("step_keys") or ()))
+
+
+def decode_asset(key: str, last: str) -> AssetRecord:
+    """An asset from its stored key and the stored event that made it last."""
+    record: Json = json.loads(last)
+    entry: Json = record.get("event_log_entry") or record
+    return AssetRecord(
+        asset="/".join(json.loads(key)), run_id=entry.get("run_id"), materialized_at=moment(entry["timestamp"])
+    )

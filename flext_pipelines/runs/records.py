@@ -17,6 +17,7 @@ from pydantic import Field
 
 from flext_pipelines.runs.location import Tag
 from flext_pipelines.runs.record import (
+    AssetRecord,
     Capture,
     Event,
     EventPage,
@@ -68,6 +69,10 @@ class RunRecords(Protocol):
         """Runs from the newest down, beginning below the run whose id is ``before``."""
         ...
 
+    def latest_by_tag(self, key: str) -> tuple[RunRecord, ...]:
+        """For each value of a tag, its newest run; newest first."""
+        ...
+
     def count(self, wanted: RunFilter) -> int:
         """How many runs there are."""
         ...
@@ -82,8 +87,8 @@ class RunRecords(Protocol):
         """How many events of each kind the run has."""
         ...
 
-    def last_event(self, run_id: str, kinds: Collection[str] | None = None) -> Event | None:
-        """The latest event, of those kinds if any are given."""
+    def last_events(self, run_id: str, limit: int, kinds: Collection[str] | None = None) -> tuple[Event, ...]:
+        """The latest events, of those kinds if any are given, oldest first."""
         ...
 
     def materializations(self, run_id: str) -> tuple[Materialization, ...]:
@@ -98,6 +103,10 @@ class RunRecords(Protocol):
         """The process that performs the run, if it is recorded."""
         ...
 
+    def assets(self) -> tuple[AssetRecord, ...]:
+        """Assets that were ever materialized, by key."""
+        ...
+
     def instigators(self) -> tuple[Instigator, ...]:
         """Schedules and sensors that were ever switched."""
         ...
@@ -105,6 +114,12 @@ class RunRecords(Protocol):
     def heartbeats(self) -> dict[str, float]:
         """When each kind of Dagster daemon was last heard of, seconds since the epoch."""
         ...
+
+
+def last_event(records: RunRecords, run_id: str, kinds: Collection[str] | None = None) -> Event | None:
+    """The latest event, of those kinds if any are given."""
+    found = records.last_events(run_id, 1, kinds)
+    return found[0] if found else None
 
 
 def worker_of_tags(tags: Mapping[str, str]) -> WorkerProcess | None:

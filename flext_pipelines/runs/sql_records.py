@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from flext_pipelines.errors import UnavailableError
 from flext_pipelines.runs.location import Tag
 from flext_pipelines.runs.record import (
+    AssetRecord,
     Capture,
     Event,
     EventPage,
@@ -26,6 +27,7 @@ from flext_pipelines.runs.record import (
     Materialization,
     RunRecord,
     WorkerProcess,
+    decode_asset,
     decode_capture,
     decode_event,
     decode_materialization,
@@ -66,6 +68,10 @@ class Database(Protocol):
         """Rows from the event log that holds this run."""
         ...
 
+    def assets(self, sql: str, parameters: Parameters) -> Sequence[Row]:
+        """Rows from the index of assets."""
+        ...
+
     def schedules(self, sql: str, parameters: Parameters) -> Sequence[Row]:
         """Rows from the tables of schedules and sensors."""
         ...
@@ -89,6 +95,10 @@ class SqliteFiles:
     def events(self, run_id: str, sql: str, parameters: Parameters) -> Sequence[Row]:
         """Rows from the file of the run; none before its first event."""
         return self._read(self._home / "history" / "runs" / f"{run_id}.db", sql, parameters)
+
+    def assets(self, sql: str, parameters: Parameters) -> Sequence[Row]:
+        """Rows from ``index.db``."""
+        return self._read(self._home / "history" / "runs" / "index.db", sql, parameters)
 
     def schedules(self, sql: str, parameters: Parameters) -> Sequence[Row]:
         """Rows from ``schedules.db``."""
@@ -157,6 +167,10 @@ class PostgresDatabase:
         """Rows of any table."""
         return self.runs(sql, parameters)
 
+    def assets(self, sql: str, parameters: Parameters) -> Sequence[Row]:
+        """Rows of any table."""
+        return self.runs(sql, parameters)
+
     def schedules(self, sql: str, parameters: Parameters) -> Sequence[Row]:
         """Rows of any table."""
         return self.runs(sql, parameters)
@@ -219,6 +233,15 @@ class SqlRecords:
         sql = f"{_SELECT_RUNS} {where} ORDER BY runs.id DESC LIMIT :limit"
         return tuple(_run_record(row) for row in self._database.runs(sql, {**parameters, "limit": limit}))
 
+    def latest_by_tag(self, key: str) -> tuple[RunRecord, ...]:
+        """For each value of a tag, its newest run; newest first."""
+        newest = (
+            "SELECT max(runs.id) FROM runs JOIN run_tags ON runs.run_id = run_tags.run_id "
+            "WHERE run_tags.key = :key GROUP BY run_tags.value"
+        )
+        rows = self._database.runs(f"{_SELECT_RUNS} WHERE id IN ({newest}) ORDER BY id DESC", {"key": key})
+        return tuple(_run_record(row) for row in rows)
+
     def count(self, wanted: RunFilter) -> int:
         """How many runs there are."""
         where, parameters = _where(wanted, None)
@@ -245,10 +268,10 @@ class SqlRecords:
         found = {str(kind): int(number) for kind, number in rows}
         return {kind: found.get(stored_type(kind), 0) for kind in kinds}
 
-    def last_event(self, run_id: str, kinds: Collection[str] | None = None) -> Event | None:
-        """The latest event, of those kinds if any are given."""
-        rows = self._rows(run_id, "1 = 1", {}, kinds, "DESC", 1)
-        return decode_event(rows[0][0], rows[0][1]) if rows else None
+    def last_events(self, run_id: str, limit: int, kinds: Collection[str] | None = None) -> tuple[Event, ...]:
+        """The latest events, of those kinds if any are given, oldest first."""
+        rows = self._rows(run_id, "1 = 1", {}, kinds, "DESC", limit)
+        return tuple(decode_event(number, text) for number, text in reversed(rows))
 
     def materializations(self, run_id: str) -> tuple[Materialization, ...]:
         """Every materialization of the run, oldest first."""
@@ -270,6 +293,15 @@ class SqlRecords:
         rows = self._rows(run_id, "1 = 1", {}, ["ENGINE_EVENT"], "ASC", 20)
         found = (decode_worker(text, run.tags.get(Tag.HOST)) for _, text in rows)
         return next((worker for worker in found if worker is not None), None)
+
+    def assets(self) -> tuple[AssetRecord, ...]:
+        """Assets that were ever materialized, by key."""
+        rows = self._database.assets(
+            "SELECT asset_key, last_materialization FROM asset_keys "
+            "WHERE last_materialization IS NOT NULL AND last_materialization != '' ORDER BY asset_key",
+            {},
+        )
+        return tuple(sorted((decode_asset(*row) for row in rows), key=lambda one: one.asset))
 
     def instigators(self) -> tuple[Instigator, ...]:
         """Schedules and sensors that were ever switched."""
