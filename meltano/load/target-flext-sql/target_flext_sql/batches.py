@@ -9,13 +9,12 @@ from typing import IO, TYPE_CHECKING, Any
 from urllib.parse import unquote, urlparse
 
 from target_flext_sql.columns import ColumnType, StreamSchema
-from target_flext_sql.conform import Chunk, TextCheck, conform
+from target_flext_sql.conform import Chunk, conform
 from target_flext_sql.errors import BatchFileError
+from target_flext_sql.forbidden import ForbiddenText
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-    import pyarrow as pa
 
     from target_flext_sql.records import RecordBuffer
 
@@ -68,7 +67,7 @@ def parquet_rows(
     uris: Sequence[str],
     schema: StreamSchema,
     carriers: Mapping[str, ColumnType],
-    text_check: TextCheck | None,
+    forbidden: Sequence[ForbiddenText],
     storage: Mapping[str, Any] | None,
     constants: Mapping[str, Any] | None = None,
 ) -> Iterator[Chunk]:
@@ -78,7 +77,7 @@ def parquet_rows(
         uris: The manifest.
         schema: The stream's columns.
         carriers: Carrier type of each source column.
-        text_check: Extra check of the database on texts.
+        forbidden: Texts that the database cannot hold.
         storage: The `batch_config.storage` setting.
         constants: Values of columns that are not in the file.
 
@@ -96,7 +95,7 @@ def parquet_rows(
                 wanted = [name for name in reader.schema_arrow.names if schema.column(name) is not None]
                 _need_keys(uri, schema, wanted)
                 for batch in reader.iter_batches(batch_size=ROWS_AT_ONCE, columns=wanted, use_threads=False):
-                    yield conform(batch, schema, carriers, row, text_check, constants)
+                    yield conform(batch, schema, carriers, row, forbidden, constants)
                     row += batch.num_rows
             except pa.ArrowInvalid as error:
                 raise BatchFileError(
@@ -145,7 +144,9 @@ def json_rows(
                     record = decode(line)
                 except ValueError as error:
                     raise BatchFileError(
-                        f"Batch file {uri}, line {number}, is no JSON", str(error), "run again; if it stays, see the tap"
+                        f"Batch file {uri}, line {number}, is no JSON",
+                        str(error),
+                        "run again; if it stays, see the tap",
                     ) from error
                 buffer.add(record, len(line))
                 yield from buffer.built()

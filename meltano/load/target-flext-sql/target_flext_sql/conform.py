@@ -10,14 +10,13 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from target_flext_sql.columns import Column, ColumnType, StreamSchema
+from target_flext_sql.forbidden import ForbiddenText
 from target_flext_sql.values import arrow_type, build, json_text
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
 ROW_COLUMN = "_flext_row"
-
-TextCheck = Callable[[str], str | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,7 +185,8 @@ class _Faults:
             self.add(row, reason, column)
 
 
-def _check_column(array: pa.Array, column: Column, faults: _Faults, text_check: TextCheck | None) -> None:
+def _check_column(array: pa.Array, column: Column, faults: _Faults, forbidden: Sequence[ForbiddenText]) -> None:
+    import pyarrow as pa
     import pyarrow.compute as pc
 
     if column.required and array.null_count:
@@ -199,11 +199,15 @@ def _check_column(array: pa.Array, column: Column, faults: _Faults, text_check: 
             faults.add_mask(pc.greater(lengths, column.type.length), limit, column.source)
     if column.type.kind == "integer" and (column.minimum is not None or column.maximum is not None):
         _check_range(array, column, faults)
-    if text_check is not None and column.type.kind in {"text", "json"}:
-        for row, value in enumerate(array.to_pylist()):
-            reason = text_check(value) if value is not None else None
-            if reason:
-                faults.add(row, reason, column.source)
+    for rule in forbidden:
+        if (
+            rule.kind == column.type.kind
+            and (column.required or not rule.required_only)
+            and pa.types.is_string(array.type)
+        ):
+            found = pc.match_substring_regex(array, rule.pattern)
+            if pc.any(found).as_py():
+                faults.add_mask(found, rule.reason, column.source)
 
 
 def _check_range(array: pa.Array, column: Column, faults: _Faults) -> None:
@@ -226,7 +230,7 @@ def assemble(
     row_json: Callable[[int], str],
     *,
     faults: Mapping[int, tuple[str, str | None]] | None = None,
-    text_check: TextCheck | None = None,
+    forbidden: Sequence[ForbiddenText] = (),
 ) -> Chunk:
     """Check converted columns and part good rows from bad ones.
 
@@ -237,7 +241,7 @@ def assemble(
         first_row: Place of the first row in its batch.
         row_json: Gives the row at an index as JSON text, for a reject.
         faults: Reasons already found, by row.
-        text_check: Extra check of the database on texts; returns a reason or None.
+        forbidden: Texts that the database cannot hold.
 
     Returns:
         The chunk.
@@ -253,7 +257,7 @@ def assemble(
         for row, reason in reasons.items():
             found.add(row, reason, column.source)
         if len(reasons) < count:
-            _check_column(array, column, found, text_check)
+            _check_column(array, column, found, forbidden)
         columns.append(recast(array, column.type, carriers[column.source]))
         names.append(column.name)
     columns.append(pa.array(range(first_row, first_row + count), type=pa.int64()))
@@ -270,7 +274,7 @@ def conform(
     schema: StreamSchema,
     carriers: Mapping[str, ColumnType],
     first_row: int,
-    text_check: TextCheck | None = None,
+    forbidden: Sequence[ForbiddenText] = (),
     constants: Mapping[str, Any] | None = None,
 ) -> Chunk:
     """Bring rows of a Parquet file into the table's types.
@@ -280,7 +284,7 @@ def conform(
         schema: The stream's columns.
         carriers: Carrier type of each source column.
         first_row: Place of the first row in its batch.
-        text_check: Extra check of the database on texts.
+        forbidden: Texts that the database cannot hold.
         constants: Values of columns that are not in the file (metadata columns).
 
     Returns:
@@ -302,4 +306,4 @@ def conform(
         values = {name: _python_values(batch.column(name).slice(row, 1))[0] for name in batch.schema.names}
         return json_text(values)
 
-    return assemble(schema, carriers, arrays, first_row, row_json, text_check=text_check)
+    return assemble(schema, carriers, arrays, first_row, row_json, forbidden=forbidden)

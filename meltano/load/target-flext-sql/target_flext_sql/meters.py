@@ -9,7 +9,7 @@ from typing import cast
 from singer_sdk import metrics
 
 
-class RowMetric(str, enum.Enum):
+class RowMetric(enum.StrEnum):
     """Counters that the SDK does not have."""
 
     REJECTED = "records_rejected"

@@ -7,11 +7,12 @@ flat whatever the batch size is.
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from target_flext_sql.columns import ColumnType, StreamSchema
-from target_flext_sql.conform import Chunk, TextCheck, assemble
+from target_flext_sql.conform import Chunk, assemble
+from target_flext_sql.forbidden import ForbiddenText
 from target_flext_sql.values import build, json_text
 
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ class RecordBuffer:
     Args:
         schema: The stream's columns.
         carriers: Carrier type of each source column.
-        text_check: Extra check of the database on texts.
+        forbidden: Texts that the database cannot hold.
         validate: Checks a record against the keywords that columns do not cover; returns a reason or None.
     """
 
@@ -38,12 +39,12 @@ class RecordBuffer:
         self,
         schema: StreamSchema,
         carriers: Mapping[str, ColumnType],
-        text_check: TextCheck | None = None,
+        forbidden: Sequence[ForbiddenText] = (),
         validate: Callable[[dict[str, Any]], str | None] | None = None,
     ) -> None:
         self._schema = schema
         self._carriers = carriers
-        self._text_check = text_check
+        self._forbidden = forbidden
         self._validate = validate
         self._known = frozenset(column.source for column in schema.columns)
         self._defaults = [(c.source, None if c.nullable or c.key else _ABSENT) for c in schema.columns]
@@ -114,7 +115,7 @@ class RecordBuffer:
             return json_text({name: column[row] for name, column in zip(names, values, strict=True)})
 
         chunk = assemble(
-            self._schema, self._carriers, arrays, self._built, row_json, faults=faults, text_check=self._text_check
+            self._schema, self._carriers, arrays, self._built, row_json, faults=faults, forbidden=self._forbidden
         )
         self._chunks.append(chunk)
         self._built += chunk.received

@@ -13,7 +13,7 @@ from typing import Any
 
 from target_flext_sql.batches import json_rows, parquet_row_count, parquet_rows, remove_local
 from target_flext_sql.columns import StreamSchema, stream_schema
-from target_flext_sql.conform import Chunk, TextCheck
+from target_flext_sql.conform import Chunk
 from target_flext_sql.errors import BatchFileError, CountMismatchError, IdentifierError, TargetError
 from target_flext_sql.ledger import Ledger, new_load_id
 from target_flext_sql.metadata import metadata_values, with_metadata
@@ -127,15 +127,10 @@ class Session:
             tap_stream=tap_stream,
         )
 
-    @property
-    def _text_check(self) -> TextCheck | None:
-        dialect = self.warehouse.dialect
-        return dialect.text_check if dialect.checks_texts else None
-
     def _new_buffer(self, load: StreamLoad) -> RecordBuffer:
         residual = load.schema.residual if self.config.get("validate_records", True) else None
         validate = self._validator(residual) if residual else None
-        return RecordBuffer(load.schema, load.carriers, self._text_check, validate)
+        return RecordBuffer(load.schema, load.carriers, self.warehouse.dialect.forbidden, validate)
 
     def record(self, stream: str, record: dict[str, Any], message: Mapping[str, Any], size: int) -> None:
         """Take a RECORD message of a known stream."""
@@ -214,7 +209,11 @@ class Session:
             promised = parquet_row_count(pending.files, self._storage)
             load.prepare()
             rows = parquet_rows(
-                pending.files, load.schema, load.carriers, self._text_check, self._storage,
+                pending.files,
+                load.schema,
+                load.carriers,
+                self.warehouse.dialect.forbidden,
+                self._storage,
                 constants if self._metadata else None,
             )
             return rows, promised

@@ -22,7 +22,11 @@ CONFIG_SCHEMA: dict[str, Any] = {
     "type": "object",
     "properties": {
         "dialect": _setting(
-            "string", "Database", "Which database to load into.", enum=["duckdb", "postgresql", "oracle"], default="duckdb"
+            "string",
+            "Database",
+            "Which database to load into.",
+            enum=["duckdb", "postgresql", "oracle"],
+            default="duckdb",
         ),
         "path": _text("DuckDB file", "DuckDB: the file to load into; it and its folder are made if missing."),
         "host": _text("Host", "PostgreSQL, Oracle: host name."),
@@ -35,7 +39,9 @@ CONFIG_SCHEMA: dict[str, Any] = {
             "PostgreSQL: a whole URL (postgresql://user:password@host:port/database) instead of the single settings.",
             secret=True,
         ),
-        "dsn": _text("Oracle DSN", "Oracle: a whole connect string (EZConnect or TNS) instead of host, port, database."),
+        "dsn": _text(
+            "Oracle DSN", "Oracle: a whole connect string (EZConnect or TNS) instead of host, port, database."
+        ),
         "protocol": _setting("string", "Protocol", "Oracle: tcp or tcps.", enum=["tcp", "tcps"], default="tcp"),
         "ssl_mode": _text("SSL mode", "PostgreSQL: libpq's sslmode, e.g. require or verify-full."),
         "load_method": _text(
@@ -70,7 +76,8 @@ CONFIG_SCHEMA: dict[str, Any] = {
             "earlier run with the same key appended, finished or not.",
         ),
         "default_target_schema": _text(
-            "Target schema", "Schema of all tables. Default: the first part of the stream name, or the connection's own."
+            "Target schema",
+            "Schema of all tables. Default: the first part of the stream name, or the connection's own.",
         ),
         "table_prefix": _text("Table prefix", "Put in front of every table name."),
         "naming": _text(
@@ -120,7 +127,7 @@ CONFIG_SCHEMA: dict[str, Any] = {
         "validate_records": _setting(
             "boolean",
             "Validate records",
-            "RECORD messages: check enum, pattern and nested objects too (types, required, length and range always are).",
+            "RECORD messages: check enum, pattern and nested objects too; types, required, length, range always are.",
             default=True,
         ),
         "add_record_metadata": _setting(
@@ -130,12 +137,21 @@ CONFIG_SCHEMA: dict[str, Any] = {
             "boolean", "Process ACTIVATE_VERSION", "Act on ACTIVATE_VERSION messages.", default=True
         ),
         "loads_retention_days": _setting(
-            "integer", "Days to keep bookkeeping", "Days that finished loads stay in _flext_loads.", default=30, minimum=1
+            "integer",
+            "Days to keep bookkeeping",
+            "Days that finished loads stay in _flext_loads.",
+            default=30,
+            minimum=1,
         ),
         "lock_timeout": _setting(
-            "number", "Lock timeout", "Seconds to wait for a DuckDB file or a table that another load holds.", default=30
+            "number",
+            "Lock timeout",
+            "Seconds to wait for a DuckDB file or a table that another load holds.",
+            default=30,
         ),
-        "connect_timeout": _setting("integer", "Connect timeout", "Seconds to wait for a server.", default=15, minimum=1),
+        "connect_timeout": _setting(
+            "integer", "Connect timeout", "Seconds to wait for a server.", default=15, minimum=1
+        ),
         "duckdb_memory_limit": _setting(
             "string", "DuckDB memory", "Memory that DuckDB may use before it spills to disk.", default="192MB"
         ),
@@ -176,10 +192,14 @@ def check(config: Mapping[str, Any]) -> None:
     if dialect == "postgresql" and not config.get("sqlalchemy_url"):
         missing = [name for name in ("host", "database", "user") if not config.get(name)]
         if missing:
-            raise SettingsError(f"PostgreSQL needs the settings {', '.join(missing)}", next_step="set them, or sqlalchemy_url")
+            raise SettingsError(
+                f"PostgreSQL needs the settings {', '.join(missing)}", next_step="set them, or sqlalchemy_url"
+            )
     if dialect == "oracle":
         missing = [name for name in ("user", "password") if not config.get(name)]
         if not config.get("dsn"):
             missing += [name for name in ("host", "database") if not config.get(name)]
         if missing:
-            raise SettingsError(f"Oracle needs the settings {', '.join(missing)}", next_step="set them (dsn replaces host and database)")
+            raise SettingsError(
+                f"Oracle needs the settings {', '.join(missing)}", next_step="set them (dsn replaces host and database)"
+            )

@@ -13,9 +13,15 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from target_flext_sql.columns import Column, ColumnType, StreamSchema
-from target_flext_sql.conform import ROW_COLUMN, Chunk, Reject
-from target_flext_sql.dialects.base import TableColumn
-from target_flext_sql.errors import CountMismatchError, IncompleteStreamError, SettingsError, TargetError
+from target_flext_sql.conform import Chunk, Reject
+from target_flext_sql.dialects.base import ROW_COLUMN, TableColumn
+from target_flext_sql.errors import (
+    CountMismatchError,
+    IncompleteStreamError,
+    SchemaChangeError,
+    SettingsError,
+    TargetError,
+)
 from target_flext_sql.ledger import BATCHES_PER_LOAD, Ledger, bookmark_text
 from target_flext_sql.metadata import DELETED_AT
 from target_flext_sql.naming import SHADOW_SUFFIX
@@ -124,7 +130,9 @@ class StreamLoad:
     @property
     def carriers(self) -> dict[str, ColumnType]:
         """Carrier type of each source column."""
-        return {column.source: self.warehouse.storage(column.type).carrier for column in self.schema.columns}
+        return {
+            column.source: self.warehouse.storage(column.type, key=column.key).carrier for column in self.schema.columns
+        }
 
     @property
     def _columns(self) -> list[TableColumn]:
@@ -140,9 +148,7 @@ class StreamLoad:
 
     def _make(self, name: str) -> Table:
         columns = [*self._columns, self.warehouse.stamp_column()]
-        return self.warehouse.make_table(
-            self.name, self.place[0], name, columns, with_key=self.method != "append"
-        )
+        return self.warehouse.make_table(self.name, self.place[0], name, columns, with_key=self.method != "append")
 
     def prepare(self) -> Table:
         """Make or widen the table that the next batch goes to, in a transaction of its own.
@@ -213,9 +219,7 @@ class StreamLoad:
         self.rejected += counts.rejected
         return counts
 
-    def _note(
-        self, stamp: int, event: str, counts: Counts | None = None, bookmark: str | None = None
-    ) -> None:
+    def _note(self, stamp: int, event: str, counts: Counts | None = None, bookmark: str | None = None) -> None:
         self.ledger.write(
             batch_id=stamp,
             event=event,
@@ -275,7 +279,11 @@ class StreamLoad:
         if rejected and sample is not None:
             logger.warning(
                 "Stream '%s': %d rows break the schema and went to %s; for example column '%s': %s",
-                self.name, rejected, self._rejects.name, sample.column, sample.reason,
+                self.name,
+                rejected,
+                self._rejects.name,
+                sample.column,
+                sample.reason,
             )
         loaded = self.apply(table, source, columns, staged, stamp)
         counts = Counts(received, loaded, rejected, staged - loaded)
@@ -332,15 +340,15 @@ class StreamLoad:
             return
         dialect, driver = self.warehouse.dialect, self.warehouse.driver
         by_name = {column.name: column for column in columns}
-        identity = self.identity()
-        if identity:
-            driver.execute(dialect.delete_same_version(table.ref, source, [by_name[c.name] for c in identity]))
+        replication = self.schema.column(self.schema.replication_key)
+        if replication is None:
             return
-        window = self.schema.column(self.schema.replication_key)
-        if window is not None:
-            driver.execute(
-                dialect.delete_same_rows(table.ref, source, columns, by_name[window.name], self.first_stamp)
-            )
+        window = by_name[replication.name]
+        if self.schema.keys:
+            keys = [by_name[column.name] for column in self.schema.key_columns]
+            driver.execute(dialect.delete_same_version(table.ref, source, keys, window))
+        else:
+            driver.execute(dialect.delete_same_rows(table.ref, source, columns, window, self.first_stamp))
 
     def saw_rows(self, version: int | None) -> None:
         """Note that rows came: an earlier state no longer says that the stream is whole."""
@@ -396,14 +404,32 @@ class StreamLoad:
         self.activated = True
 
     def _publish(self, shadow: Table) -> None:
+        """Put the shadow's rows in the table's place, in the open transaction."""
         dialect, driver = self.warehouse.dialect, self.warehouse.driver
         rows = self.warehouse.count(shadow.ref)
         live = self.warehouse.look(*self.place)
-        names = [*(column.name for column in self._columns), self.warehouse.stamp_column().name]
-        for statement in dialect.publish(live.ref, shadow.ref, self.place[1], names):
-            driver.execute(statement)
+        if live.types and self._takes_our_shape(live):
+            names = [*(column.name for column in self._columns), self.warehouse.stamp_column().name]
+            for statement in dialect.replace_rows(live.ref, shadow.ref, names):
+                driver.execute(statement)
+            driver.execute(dialect.drop_table(shadow.ref))
+        else:
+            driver.execute(dialect.drop_table(live.ref))
+            driver.execute(dialect.rename_table(shadow.ref, self.place[1]))
         self._expect(rows, self.warehouse.count(live.ref), "published")
+        self._table = live
         logger.info("Stream '%s': published %d rows", self.name, rows)
+
+    def _takes_our_shape(self, live: Table) -> bool:
+        """Widen the live table so that it keeps its grants and views, or say that it must be replaced."""
+        if self.warehouse.dialect.replaces_by_rename:
+            return False
+        try:
+            self._make(live.name)
+        except SchemaChangeError as error:
+            logger.warning("Stream '%s': the table is replaced by a new one. %s", self.name, error)
+            return False
+        return True
 
     def _remove_gone(self, table: Table, *, soft: bool) -> None:
         dialect, driver = self.warehouse.dialect, self.warehouse.driver

@@ -66,7 +66,9 @@ class TargetFlextSQL(Target):
         check(self.config)
         dialect, driver = open_driver(self.config)
         self._reader: MessageReader = self.message_reader  # type: ignore[assignment]  # made from message_reader_class
-        self._session = Session(self.config, Warehouse(dialect, driver), self._reader.deserialize_json, residual_validator)
+        self._session = Session(
+            self.config, Warehouse(dialect, driver), self._reader.deserialize_json, residual_validator
+        )
         self._ended_at_state = False
 
     # Messages
@@ -188,7 +190,9 @@ class TargetFlextSQL(Target):
             return
         cls.print_version(print_fn=cls.logger.info)
         target = cls(
-            config=config.config if config else {}, parse_env_config=bool(config and config.parse_env), validate_config=True
+            config=config.config if config else {},
+            parse_env_config=bool(config and config.parse_env),
+            validate_config=True,
         )
         target.run(file_input)
 

@@ -189,9 +189,8 @@ def _timestamp(value: object, column_type: ColumnType) -> int:
         moment = dt.datetime.fromisoformat(whole)
     except ValueError:
         raise _refuse(value, "a timestamp (ISO 8601)") from None
-    if column_type.kind == "timestamp":
-        if moment.tzinfo is not None:
-            raise ValueReasonError(f"{_shown(value)} has a time zone, but the column has none")
+    if column_type.kind == "timestamp" and moment.tzinfo is not None:
+        raise ValueReasonError(f"{_shown(value)} has a time zone, but the column has none")
     microseconds = 0
     try:
         aware = moment if moment.tzinfo is not None else moment.replace(tzinfo=dt.UTC)

@@ -75,13 +75,13 @@ class Warehouse:
             self.driver.rollback()
             raise
 
-    def storage(self, column_type: ColumnType) -> Storage:
+    def storage(self, column_type: ColumnType, *, key: bool = False) -> Storage:
         """Say how a column type is kept here."""
-        return self.dialect.storage(column_type)
+        return self.dialect.storage(column_type, key=key)
 
     def table_columns(self, columns: Sequence[Column]) -> list[TableColumn]:
         """Return a stream's columns as DDL columns."""
-        return [TableColumn(column.name, self.storage(column.type), column.key) for column in columns]
+        return [TableColumn(column.name, self.storage(column.type, key=column.key), column.key) for column in columns]
 
     def plain_columns(self, **types: ColumnType) -> list[TableColumn]:
         """Return DDL columns for one of the target's own tables."""
@@ -140,7 +140,22 @@ class Warehouse:
                 table.types[column.name] = column.storage.native
             else:
                 self._widen(stream, table, present, column)
+        if with_key:
+            self._need_key(table, [column.name for column in columns if column.key])
         return table
+
+    def _need_key(self, table: Table, keys: Sequence[str]) -> None:
+        """A merge by key needs a unique index where the database merges through one."""
+        question = self.dialect.unique_keys(table.schema, table.name)
+        if question is None or not keys:
+            return
+        indexes: dict[str, set[str]] = {}
+        for index, column in self.driver.query(question):
+            indexes.setdefault(str(index), set()).add(str(column))
+        if set(keys) not in indexes.values():
+            logger.info("Table %s: making a unique index on %s", table.ref, ", ".join(keys))
+            index = self.dialect.naming.fit(f"{table.name}_flext_key")
+            self.driver.execute(self.dialect.add_key(table.ref, index, keys))
 
     def _folded(self, name: str) -> str:
         return name.lower() if self.dialect.naming.folds_case else name

@@ -42,7 +42,10 @@ def join(old: ColumnType, new: ColumnType) -> ColumnType | None:
     kinds = {old.kind, new.kind}
     if kinds <= {"integer", "decimal"}:
         joined = _join_decimals(_as_decimal(old), _as_decimal(new))
-        return old if joined == _as_decimal(old) else joined
+        for side in (old, new):
+            if joined == _as_decimal(side):
+                return side
+        return joined
     if len(kinds) == 1:
         if old.kind == "text":
             lengths = (old.length, new.length)

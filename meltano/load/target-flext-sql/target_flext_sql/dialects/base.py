@@ -7,10 +7,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from target_flext_sql.columns import ColumnType
-from target_flext_sql.conform import ROW_COLUMN
+from target_flext_sql.forbidden import ForbiddenText
 from target_flext_sql.naming import NamingRules
 
 STAMP_COLUMN = "_flext_batch_id"
+ROW_COLUMN = "_flext_row"
 RANK_COLUMN = "_flext_rank"
 
 
@@ -73,8 +74,8 @@ class Dialect(ABC):
         return ", ".join(f"{dot}{self.quote(column)}" for column in columns)
 
     @abstractmethod
-    def storage(self, column_type: ColumnType) -> Storage:
-        """Say how a column type is kept."""
+    def storage(self, column_type: ColumnType, *, key: bool = False) -> Storage:
+        """Say how a column type is kept; a key must be something that can be indexed."""
 
     @abstractmethod
     def carrier_of(self, native: str) -> ColumnType | None:
@@ -92,14 +93,7 @@ class Dialect(ABC):
     def same(self, left: str, right: str) -> str:
         """Return a comparison in which null equals null."""
 
-    def text_check(self, value: str) -> str | None:
-        """Say why the database cannot hold a text, or None."""
-        return None
-
-    @property
-    def checks_texts(self) -> bool:
-        """True when `text_check` must see every text."""
-        return type(self).text_check is not Dialect.text_check
+    forbidden: Sequence[ForbiddenText] = ()
 
     def column_ddl(self, column: TableColumn) -> str:
         """Return a column definition."""
@@ -133,9 +127,19 @@ class Dialect(ABC):
     def drop_table(self, table: str) -> str:
         """Return the statement that drops a table if it is there."""
 
+    def stage_native(self, column: TableColumn) -> str:
+        """Return the type of a column in a staging table."""
+        return column.storage.native
+
+    def stage_columns(self, columns: Sequence[TableColumn]) -> str:
+        """Return the column definitions of a staging table."""
+        return ", ".join(f"{self.quote(column.name)} {self.stage_native(column)}" for column in columns)
+
     def stage_value(self, column: TableColumn, expression: str) -> str:
         """Return a staged value as the table's column wants it."""
-        return expression
+        if self.stage_native(column) == column.storage.native:
+            return expression
+        return f"CAST({expression} AS {column.storage.native})"
 
     def distinct_keys(self, source: str, keys: Sequence[str]) -> str:
         """Return a query of (rows, distinct keys) of a source."""
@@ -160,9 +164,7 @@ class Dialect(ABC):
         values = ", ".join(self.stage_value(column, f"s.{self.quote(column.name)}") for column in columns)
         return f"INSERT INTO {table} ({listed}) SELECT {values}, {stamp} FROM {source} s"
 
-    def upsert(
-        self, table: str, source: str, columns: Sequence[TableColumn], keys: Sequence[str], stamp: int
-    ) -> str:
+    def upsert(self, table: str, source: str, columns: Sequence[TableColumn], keys: Sequence[str], stamp: int) -> str:
         """Return one statement that updates or inserts every row of a source with one row for each key."""
         match = " AND ".join(f"t.{self.quote(key)} = s.{self.quote(key)}" for key in keys)
         stamp_name = self.q_own(STAMP_COLUMN)
@@ -180,19 +182,26 @@ class Dialect(ABC):
             f"WHEN NOT MATCHED THEN INSERT ({listed}, {stamp_name}) VALUES ({', '.join(values)}, {stamp})"
         )
 
-    def delete_same_version(self, table: str, source: str, identity: Sequence[TableColumn]) -> str:
-        """Return DELETE of the rows whose identity (keys and replication key) is delivered again."""
-        match = " AND ".join(
-            self.same(f"{table}.{self.quote(c.name)}", self.stage_value(c, f"s.{self.quote(c.name)}"))
-            for c in identity
-        )
-        return f"DELETE FROM {table} WHERE EXISTS (SELECT 1 FROM {source} s WHERE {match})"
+    def delete_same_version(
+        self, table: str, source: str, keys: Sequence[TableColumn], replication: TableColumn
+    ) -> str:
+        """Return DELETE of the rows whose key and replication key are delivered again.
+
+        Keys are never null, so they are compared by ``=``, which can be hashed; the replication key may be.
+        """
+        pairs = [
+            (f"t.{self.quote(c.name)}", self.stage_value(c, f"s.{self.quote(c.name)}")) for c in (*keys, replication)
+        ]
+        match = [f"{left} = {right}" for left, right in pairs[:-1]]
+        if replication.name not in {key.name for key in keys}:
+            match.append(self.same(*pairs[-1]))
+        return f"DELETE FROM {table} t WHERE EXISTS (SELECT 1 FROM {source} s WHERE {' AND '.join(match)})"
 
     row_id = "rowid"
 
-    def group_value(self, column: TableColumn, expression: str) -> str:
-        """Return a value in a form that can be grouped and compared."""
-        return expression
+    def row_identity(self, values: Sequence[str], columns: Sequence[TableColumn]) -> list[str]:
+        """Return expressions that are equal for equal rows; null equals null."""
+        return list(values)
 
     def delete_same_rows(
         self, table: str, source: str, columns: Sequence[TableColumn], window: TableColumn, before: int
@@ -206,24 +215,20 @@ class Dialect(ABC):
             window: The replication key; only rows within the batch's range are looked at.
             before: First stamp of this load; its own rows are not touched.
         """
-        mine = [f"{self.group_value(c, f't.{self.quote(c.name)}')} AS c{i}" for i, c in enumerate(columns)]
-        theirs = [
-            f"{self.group_value(c, self.stage_value(c, f's.{self.quote(c.name)}'))} AS c{i}"
-            for i, c in enumerate(columns)
-        ]
-        listed = ", ".join(f"c{i}" for i in range(len(columns)))
-        key = self.quote(window.name)
-        stamped = self.stage_value(window, key)
-        low = f"(SELECT MIN({stamped}) FROM {source} w)"
-        high = f"(SELECT MAX({stamped}) FROM {source} w)"
+        mine = self.row_identity([f"t.{self.quote(c.name)}" for c in columns], columns)
+        theirs = self.row_identity([self.stage_value(c, f"s.{self.quote(c.name)}") for c in columns], columns)
+        listed = ", ".join(f"c{i}" for i in range(len(mine)))
+        key, staged = self.quote(window.name), self.stage_value(window, f"w.{self.quote(window.name)}")
         old = (
-            f"SELECT t.{self.row_id} AS rid, {', '.join(mine)} FROM {table} t "
-            f"WHERE t.{self.q_own(STAMP_COLUMN)} < {before} "
-            f"AND ((t.{key} >= {low} AND t.{key} <= {high}) OR t.{key} IS NULL)"
+            f"SELECT t.{self.row_id} AS rid, {', '.join(f'{value} AS c{i}' for i, value in enumerate(mine))} "
+            f"FROM {table} t WHERE t.{self.q_own(STAMP_COLUMN)} < {before} "
+            f"AND ((t.{key} >= (SELECT MIN({staged}) FROM {source} w) "
+            f"AND t.{key} <= (SELECT MAX({staged}) FROM {source} w)) OR t.{key} IS NULL)"
         )
+        new = f"SELECT {', '.join(f'{value} AS c{i}' for i, value in enumerate(theirs))} FROM {source} s"
         ranked = f"SELECT rid, {listed}, ROW_NUMBER() OVER (PARTITION BY {listed} ORDER BY rid) AS rn FROM ({old}) o"
-        counted = f"SELECT {listed}, COUNT(*) AS n FROM (SELECT {', '.join(theirs)} FROM {source} s) b GROUP BY {listed}"
-        match = " AND ".join(self.same(f"x.c{i}", f"y.c{i}") for i in range(len(columns)))
+        counted = f"SELECT {listed}, COUNT(*) AS n FROM ({new}) b GROUP BY {listed}"
+        match = " AND ".join(self.same(f"x.c{i}", f"y.c{i}") for i in range(len(mine)))
         return (
             f"DELETE FROM {table} WHERE {self.row_id} IN "
             f"(SELECT x.rid FROM ({ranked}) x JOIN ({counted}) y ON {match} WHERE x.rn <= y.n)"
@@ -242,12 +247,29 @@ class Dialect(ABC):
     def mark_deleted(self, table: str, column: str, stamp: int) -> str:
         """Return UPDATE that marks the rows that were not loaded since `stamp` (activate version, soft)."""
         name, at = self.q_own(STAMP_COLUMN), self.quote(column)
-        return (
-            f"UPDATE {table} SET {at} = {self.now} WHERE ({name} < {stamp} OR {name} IS NULL) AND {at} IS NULL"
-        )
+        return f"UPDATE {table} SET {at} = {self.now} WHERE ({name} < {stamp} OR {name} IS NULL) AND {at} IS NULL"
 
     now = "CURRENT_TIMESTAMP"
 
-    @abstractmethod
-    def publish(self, table: str, shadow: str, table_name: str, columns: Sequence[str]) -> list[str]:
-        """Return the statements of one transaction that put the shadow's rows in the table's place."""
+    replaces_by_rename = False
+
+    def rename_table(self, table: str, new_name: str) -> str:
+        """Return the statement that renames a table within its schema."""
+        return f"ALTER TABLE {table} RENAME TO {self.quote(new_name)}"
+
+    def replace_rows(self, table: str, shadow: str, columns: Sequence[str]) -> list[str]:
+        """Return the statements of one transaction that replace a table's rows by a shadow's (grants stay)."""
+        listed = self.names(columns)
+        return [self.empty_table(table), f"INSERT INTO {table} ({listed}) SELECT {listed} FROM {shadow}"]
+
+    def empty_table(self, table: str) -> str:
+        """Return the statement that removes all rows in the open transaction."""
+        return f"DELETE FROM {table}"
+
+    def unique_keys(self, schema: str | None, table: str) -> str | None:
+        """Return a query of (index, column) of the unique indexes of a table, None where keys are not enforced."""
+        return None
+
+    def add_key(self, table: str, index: str, keys: Sequence[str]) -> str:
+        """Return the statement that makes a unique index on the key."""
+        return f"CREATE UNIQUE INDEX {self.quote(index)} ON {table} ({self.names(keys)})"

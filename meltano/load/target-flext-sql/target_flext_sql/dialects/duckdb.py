@@ -53,12 +53,13 @@ class DuckDBDialect(Dialect):
 
     name = "duckdb"
     enforces_keys = False
+    replaces_by_rename = True  # DDL is transactional and views find tables by name
 
     def __init__(self, *, case: str | None = None, table_prefix: str = "") -> None:
         wanted = case if case in {"lower", "upper"} else "preserve"
         self.naming = NamingRules(wanted, 200, folds_case=True, table_prefix=table_prefix)  # type: ignore[arg-type]  # narrowed above
 
-    def storage(self, column_type: ColumnType) -> Storage:
+    def storage(self, column_type: ColumnType, *, key: bool = False) -> Storage:
         """Decimals beyond 38 digits, or without a precision, are exact text."""
         if column_type.kind == "decimal":
             if column_type.precision is None or column_type.precision > 38:
@@ -94,8 +95,7 @@ class DuckDBDialect(Dialect):
 
     def create_stage(self, stage: str, columns: Sequence[TableColumn]) -> list[str]:
         """A temporary table, which may spill to disk under the memory limit."""
-        parts = ", ".join(self.column_ddl(column) for column in columns)
-        return [f"CREATE OR REPLACE TEMP TABLE {self.quote(stage)} ({parts})"]
+        return [f"CREATE OR REPLACE TEMP TABLE {self.quote(stage)} ({self.stage_columns(columns)})"]
 
     def stage_ref(self, stage: str) -> str:
         """Temporary tables live in their own catalog."""
@@ -104,7 +104,3 @@ class DuckDBDialect(Dialect):
     def drop_table(self, table: str) -> str:
         """Drop if there."""
         return f"DROP TABLE IF EXISTS {table}"
-
-    def publish(self, table: str, shadow: str, table_name: str, columns: Sequence[str]) -> list[str]:
-        """DDL is transactional and views find tables by name, so the shadow simply takes the name."""
-        return [f"DROP TABLE IF EXISTS {table}", f"ALTER TABLE {shadow} RENAME TO {self.quote(table_name)}"]
