@@ -14,7 +14,7 @@ import psutil
 import pytest
 
 from flext_pipelines.settings import Settings
-from tests.postgres import PostgresMissingError, PostgresServer, postgres_server
+from tests.postgres import RUNNING, PostgresMissingError, PostgresServer, postgres_server
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -116,7 +116,7 @@ def _at_work_in(folder: str) -> list[psutil.Process]:
 
 def _is_ours(process: psutil.Process) -> bool:
     try:
-        if process.status() == psutil.STATUS_ZOMBIE:
+        if process.status() == psutil.STATUS_ZOMBIE or {process.pid, process.ppid()} & RUNNING:
             return False
         return not any(mark in part for part in process.cmdline() for mark in _MACHINERY)
     except psutil.Error:

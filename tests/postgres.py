@@ -25,6 +25,9 @@ from psycopg import sql
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+RUNNING: set[int] = set()
+"""Process ids of servers that outlive the test which started them."""
+
 _USER = "flext"
 
 
@@ -112,10 +115,12 @@ def postgres_server() -> Iterator[PostgresServer]:
         password = secrets.token_hex(12)
         _initialise(programs, folder, user, password)
         server = _start(programs, folder, user, password)
+        RUNNING.add(server.process.pid)
         try:
             yield server
         finally:
             server.stop()
+            RUNNING.discard(server.process.pid)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 

@@ -31,7 +31,6 @@ if TYPE_CHECKING:
 
     from flext_pipelines.settings import Settings
 
-_BUSY_SECONDS = 30
 _MIGRATION_LOCK = 0x464C455854  # "FLEXT": the PostgreSQL advisory lock under which a database is migrated
 _DRIVERS = {"sqlite": "sqlite+pysqlite", "postgres": "postgresql+psycopg", "postgresql": "postgresql+psycopg"}
 _BEGIN = {"sqlite": "BEGIN IMMEDIATE", "postgresql": "BEGIN"}
@@ -93,13 +92,15 @@ class ControlDatabase:
 
     Args:
         url: ``sqlite:///file`` or ``postgresql://user:password@host/database``.
+        busy_seconds: How long a writer waits for another one's transaction.
 
     Raises:
         ConfigError: On first use: the URL is neither, or the database cannot be used as it is named.
     """
 
-    def __init__(self, url: SecretStr) -> None:
+    def __init__(self, url: SecretStr, *, busy_seconds: float = 30) -> None:
         self._url = url
+        self._busy_seconds = busy_seconds
         self._lock = threading.RLock()
         self._local = threading.local()
         self._open: list[_Held] = []
@@ -139,7 +140,7 @@ class ControlDatabase:
         """A transaction that writes; kept when the block ends, undone when it raises.
 
         Raises:
-            UnavailableError: The database is away, or stays locked for 30 s; nothing was written.
+            UnavailableError: The database is away, or stays locked for ``busy_seconds``; nothing was written.
             StorageFullError: The disk is full; nothing was written.
         """
         try:
@@ -260,7 +261,7 @@ class ControlDatabase:
         if self._engine is None:
             with self._lock:
                 if self._engine is None:
-                    self._engine = _make_engine(self._url.get_secret_value())
+                    self._engine = _make_engine(self._url.get_secret_value(), self._busy_seconds)
         return self._engine
 
     def _foreign(self) -> tuple[type[BaseException], ...]:
@@ -310,7 +311,7 @@ class ControlDatabase:
         return row[0] if row else None
 
 
-def _make_engine(text: str) -> sa.Engine:
+def _make_engine(text: str, busy_seconds: float) -> sa.Engine:
     """An engine that leaves transactions to us and keeps no pool.
 
     Raises:
@@ -334,13 +335,18 @@ def _make_engine(text: str) -> sa.Engine:
             url,
             poolclass=sa.NullPool,
             isolation_level="AUTOCOMMIT",
-            connect_args={"connect_timeout": 10, "prepare_threshold": 1, "application_name": "flext"},
+            connect_args={
+                "connect_timeout": 10,
+                "prepare_threshold": 1,
+                "application_name": "flext",
+                "options": f"-c lock_timeout={int(busy_seconds * 1000)}",
+            },
         )
     engine = sa.create_engine(
         url,
         poolclass=sa.NullPool,
         paramstyle="named",
-        connect_args={"timeout": _BUSY_SECONDS, "isolation_level": None, "check_same_thread": False},
+        connect_args={"timeout": busy_seconds, "isolation_level": None, "check_same_thread": False},
     )
     sa.event.listen(engine, "connect", _prepare_sqlite)
     return engine
@@ -349,7 +355,6 @@ def _make_engine(text: str) -> sa.Engine:
 def _prepare_sqlite(connection: DBAPIConnection, _: object) -> None:
     """Readers do not stop writers (WAL), a commit is on the disk, references hold, waiting is not an error."""
     driver = cast("_Driver", connection)
-    driver.execute(f"PRAGMA busy_timeout = {_BUSY_SECONDS * 1000}")
     driver.execute("PRAGMA journal_mode = WAL")
     driver.execute("PRAGMA synchronous = FULL")
     driver.execute("PRAGMA foreign_keys = ON")
