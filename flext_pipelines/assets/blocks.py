@@ -2,13 +2,16 @@
 
 Rules:
 
-* A stream's asset is ``<load schema of the tap, else pipeline>/<stream>``.
+* A stream's asset is ``<load schema of the tap, else pipeline>/<stream>``. The load schema that Meltano makes up
+  itself, the tap's namespace, does not count.
 * The same extract-and-load block (tap, mappings, target, partitions) in two pipelines is one block: it moves the same
   rows under the same Singer state. The first pipeline in the project owns its assets, the other one is a job over them.
 * Another block that would claim a key that is taken has its assets under the pipeline's name, then under tap and
   target too, then numbered; so that two sources never share an asset.
 * A pipeline's blocks run in the project's order: each depends on the one before it. Only where a block is borrowed
   does the owner's order count.
+* A pipeline in which a block stands twice runs as a whole and has no assets: by its name, a block could not be told
+  from the other.
 
 What belongs here: this plan, in plain Python. What does not: Dagster objects.
 """
@@ -92,7 +95,7 @@ class PipelinePlan:
     Attributes:
         pipeline: As the project declares it.
         job: Name of its Dagster job.
-        blocks: In order; empty when the pipeline cannot run.
+        blocks: In order; empty when the pipeline runs as a whole or cannot run.
     """
 
     pipeline: Pipeline
@@ -137,17 +140,24 @@ def plan(catalogue: ProjectCatalogue) -> tuple[PipelinePlan, ...]:
     owned: dict[object, BlockPlan] = {}
     plans = []
     for pipeline in catalogue.pipelines:
-        blocks = () if pipeline.problem else tuple(_blocks(catalogue, pipeline, claims, owned))
+        whole = pipeline.problem or repeats_a_block(pipeline)
+        blocks = () if whole else tuple(_blocks(catalogue, pipeline, claims, owned))
         plans.append(PipelinePlan(pipeline, jobs[pipeline.name], blocks))
     return tuple(plans)
+
+
+def repeats_a_block(pipeline: Pipeline) -> bool:
+    """Whether two of its blocks bear the same name in a message: tap and target, or command."""
+    names = [(block.tap, block.target, block.command) for block in pipeline.blocks]
+    return len({*names}) < len(names)
 
 
 def _blocks(
     catalogue: ProjectCatalogue, pipeline: Pipeline, claims: _Claims, owned: dict[object, BlockPlan]
 ) -> Iterator[BlockPlan]:
     before: BlockPlan | None = None
-    for position, block in enumerate(pipeline.blocks):
-        identity = _identity(pipeline, block, position)
+    for block in pipeline.blocks:
+        identity = _identity(pipeline, block)
         made = owned.get(identity)
         if made is None:
             make = _extract_load if block.kind == "el" else _command
@@ -156,10 +166,10 @@ def _blocks(
         before = made
 
 
-def _identity(pipeline: Pipeline, block: Block, position: int) -> object:
+def _identity(pipeline: Pipeline, block: Block) -> object:
     """Two blocks with the same identity do the same work under the same Singer state."""
     if block.kind == "command":
-        return pipeline.name, position
+        return pipeline.name, block.command
     partitions = pipeline.partitions.model_dump_json() if pipeline.partitions else None
     return block.arguments, partitions, pipeline.state_id
 
@@ -169,7 +179,8 @@ def _extract_load(
 ) -> BlockPlan:
     tap, target = block.tap or "", block.target or ""
     plugin = catalogue.plugin(tap, "extractors")
-    namespace = (plugin.load_schema if plugin else None) or pipeline.name
+    declared = plugin.load_schema if plugin and plugin.load_schema != plugin.namespace else None
+    namespace = declared or pipeline.name
     streams = catalogue.selected_streams(tap) or (Stream(tap=tap, name=tap),)
     assets = tuple(
         StreamAsset(stream, claims.path(_candidates(namespace, pipeline.name, tap, target, stream.name)))

@@ -11,17 +11,17 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import dagster as dg
+from dagster._core.definitions.metadata import RawMetadataValue
 
 from flext_pipelines.runs.location import Meta
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from dagster._core.definitions.metadata import RawMetadataValue
-
     from flext_pipelines.meltano.outcome import PipelineRun, StreamOutcome
 
-    Metadata = dict[str, RawMetadataValue]
+
+Metadata = dict[str, RawMetadataValue]
 
 
 def stream_metadata(run: PipelineRun, outcome: StreamOutcome, *, pipeline: str, partitioned: bool) -> Metadata:

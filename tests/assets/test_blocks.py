@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from flext_pipelines.assets.blocks import plan, retries_of
-from flext_pipelines.meltano.catalogue import Partitions, Pipeline
+from flext_pipelines.meltano.catalogue import Partitions, Pipeline, Plugin
 from tests.assets.catalogues import catalogue, command, el
 
 
@@ -66,6 +66,22 @@ def test_blocks_run_in_the_order_of_the_project() -> None:
     blocks = plan(catalogue(Pipeline(name="p", blocks=(command("dbt:seed"), el(), command("dbt:run")))))[0].blocks
 
     assert [block.after for block in blocks] == [None, blocks[0], blocks[1]]
+
+
+def test_the_schema_that_meltano_makes_up_is_no_namespace() -> None:
+    """Where nobody sets a load schema, Meltano proposes the tap's namespace; the pipeline's name says more."""
+    tap = Plugin(name="tap-shop", type="extractors", namespace="tap_shop", load_schema="tap_shop")
+
+    plans = plan(catalogue(Pipeline(name="daily", blocks=(el(),)), plugins=[tap]))
+
+    assert plans[0].paths == (("daily", "orders"), ("daily", "items"))
+
+
+def test_a_pipeline_in_which_a_block_stands_twice_runs_as_a_whole() -> None:
+    """One message could not tell the first `dbt:run` from the second, so the pipeline is one message."""
+    plans = plan(catalogue(Pipeline(name="p", blocks=(command(), el(), command()))))
+
+    assert plans[0].blocks == ()
 
 
 def test_a_pipeline_that_cannot_run_has_no_blocks() -> None:

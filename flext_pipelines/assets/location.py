@@ -1,0 +1,116 @@
+"""The code location: everything that Dagster sees, put together from a project's catalogue.
+
+Loading it starts no process and, when the project's files are unchanged, imports no Meltano: each run's process loads
+it again, so that a second here is a second in every run.
+
+What belongs here: assembly, with everything replaceable by keyword. What does not: what is assembled.
+"""
+
+from __future__ import annotations
+
+import functools
+from typing import TYPE_CHECKING, cast
+
+import dagster as dg
+
+from flext_pipelines.assets.bus import BUS, bus_resource
+from flext_pipelines.assets.data import data_jobs
+from flext_pipelines.assets.meltano_run import option_fields
+from flext_pipelines.assets.messages import message_job
+from flext_pipelines.assets.pipelines import pipeline_definitions
+from flext_pipelines.assets.plugins import plugin_jobs
+from flext_pipelines.assets.sensors import failure_alert, project_files_changed
+from flext_pipelines.errors import FlextError
+from flext_pipelines.runs.location import RUN_OPTIONS_RESOURCE
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from flext_pipelines.commands.bus import Bus
+    from flext_pipelines.meltano.catalogue import ProjectCatalogue
+    from flext_pipelines.meltano.project import MeltanoProject
+    from flext_pipelines.settings import Settings
+
+
+class DefinitionsError(Exception):
+    """The Meltano project cannot be shown: what is wrong with it, where, and what to do, in one paragraph."""
+
+
+def build_definitions(
+    catalogue: ProjectCatalogue,
+    *,
+    project: MeltanoProject | None = None,
+    bus: Bus | None = None,
+    current_fingerprint: Callable[[], str] | None = None,
+    executor: dg.ExecutorDefinition = dg.in_process_executor,
+) -> dg.Definitions:
+    """The definitions of a project.
+
+    Args:
+        catalogue: What the project holds.
+        project: Where it lies, for references to its files, contracts and transforms; none are made without it.
+        bus: The bus that steps send through; by default that of the process, built at its first step.
+        current_fingerprint: Gives the fingerprint of now, to compare with that of the catalogue.
+        executor: By default steps run in the run's own process: starting one for each costs 1.2 s a step.
+
+    Raises:
+        ConfigError: An annotation in the project cannot be understood.
+    """
+    pipelines = pipeline_definitions(catalogue, project.file if project else None)
+    sensors = [failure_alert()]
+    if current_fingerprint is not None:
+        sensors.append(project_files_changed(catalogue.fingerprint, current_fingerprint))
+    return dg.Definitions(
+        assets=pipelines.assets,
+        jobs=[*pipelines.jobs, message_job, *data_jobs(), *plugin_jobs()],
+        schedules=pipelines.schedules,
+        sensors=sensors,
+        resources={
+            BUS: bus_resource() if bus is None else dg.ResourceDefinition.hardcoded_resource(bus),
+            RUN_OPTIONS_RESOURCE: run_options(),
+        },
+        executor=executor,
+    )
+
+
+def run_options() -> dg.ResourceDefinition:
+    """The options of one run, for every block of its pipeline; the fields are those of the message."""
+    return dg.ResourceDefinition(
+        resource_fn=_set_options,
+        config_schema=option_fields(),
+        description="Options of this run, for every block of its pipeline.",
+    )
+
+
+def _set_options(context: dg.InitResourceContext) -> dict[str, object]:
+    config = cast("Mapping[str, object]", context.resource_config or {})
+    return {name: value for name, value in config.items() if value is not None}
+
+
+def load_definitions(settings: Settings | None = None) -> dg.Definitions:
+    """The definitions of the project that the settings name.
+
+    Raises:
+        DefinitionsError: The project cannot be read. It carries no stack of ours: what must be changed is in a file
+            of the project, and Dagster shows the stack of whatever it cannot load.
+    """
+    from flext_pipelines.meltano.introspection import read_catalogue
+    from flext_pipelines.meltano.project import MeltanoProject
+    from flext_pipelines.settings import Settings
+
+    project = MeltanoProject.from_settings(settings or Settings())
+    try:
+        return build_definitions(
+            read_catalogue(project),
+            project=project,
+            current_fingerprint=functools.partial(_fingerprint, project),
+        )
+    except FlextError as error:
+        told = DefinitionsError(f"The Meltano project in {project.root} cannot be loaded. {error}")
+    raise told from None
+
+
+def _fingerprint(project: MeltanoProject) -> str:
+    from flext_pipelines.meltano.introspection import read_catalogue
+
+    return read_catalogue(project).fingerprint
