@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from flext_pipelines.runs import logs, metrics, resources, status
+from flext_pipelines.runs import logs, metrics, resources
+from flext_pipelines.runs import status as statuses
 from flext_pipelines.runs.find import find_run
 
 if TYPE_CHECKING:
@@ -94,31 +95,31 @@ class Runs:
         *,
         include_logs: bool = False,
         previous: int = 0,
-    ) -> status.PipelineStatus:
+    ) -> statuses.PipelineStatus:
         """The state of one run; see ``status.pipeline_status``."""
-        return status.pipeline_status(
+        return statuses.pipeline_status(
             self.records, execution_id, pipeline, include_logs=include_logs, previous=previous
         )
 
-    def overview(self) -> status.Overview:
+    def overview(self) -> statuses.Overview:
         """How things stand; see ``status.overview``."""
-        return status.overview(self.records)
+        return statuses.overview(self.records)
 
     def list_runs(
         self,
         *,
         pipeline: str | None = None,
-        status_is: RunStatus | None = None,
+        status: RunStatus | None = None,
         created_after: datetime | None = None,
         created_before: datetime | None = None,
         limit: int = 25,
         cursor: str | None = None,
-    ) -> status.RunPage:
+    ) -> statuses.RunPage:
         """Runs, a page at a time; see ``status.list_runs``."""
-        return status.list_runs(
+        return statuses.list_runs(
             self.records,
             pipeline=pipeline,
-            status=status_is,
+            status=status,
             created_after=created_after,
             created_before=created_before,
             limit=limit,

@@ -102,13 +102,18 @@ FINISHED: Final = frozenset({"SUCCESS", "FAILURE", "CANCELED"})
 """Dagster's statuses that do not change any more."""
 
 
+def dagster_name(name: str) -> str:
+    """A name that Dagster takes: letters, digits and ``_``."""
+    return _FORBIDDEN_IN_JOB.sub("_", name) or "_"
+
+
 def job_name(pipeline: str) -> str:
     """The Dagster job of one pipeline: what Dagster forbids becomes ``_``, a name it keeps for itself gets one more.
 
     >>> job_name("wms-daily"), job_name("etl"), job_name("2024")
     ('wms_daily', 'etl_', '2024')
     """
-    name = _FORBIDDEN_IN_JOB.sub("_", pipeline) or "_"
+    name = dagster_name(pipeline)
     return f"{name}_" if name in _DAGSTER_WORDS or name in _RESERVED_JOBS else name
 
 
@@ -141,7 +146,7 @@ def asset_path(namespace: str, stream: str) -> tuple[str, str]:
 
 def tap_pool(tap: str) -> str:
     """The concurrency pool of a tap: with the default limit of one, one block of it runs at a time."""
-    return f"meltano_{_FORBIDDEN_IN_JOB.sub('_', tap)}"
+    return f"meltano_{dagster_name(tap)}"
 
 
 def message_run_config(message: str, payload: Mapping[str, object]) -> dict[str, object]:

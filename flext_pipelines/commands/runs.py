@@ -1,0 +1,442 @@
+"""Runs: launch a pipeline, stop it, and ask how it goes.
+
+Whatever a run does is performed inside a Dagster run; these messages launch one or read what Dagster recorded.
+
+What belongs here: these messages and their handlers. What does not: performing a pipeline (``pipelines``), Dagster's
+storage (``flext_pipelines.runs``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from typing import TYPE_CHECKING, Literal, Protocol
+
+from pydantic import Field, JsonValue, model_validator
+
+from flext_pipelines.commands.message import Command, Context, Query
+from flext_pipelines.errors import NotFoundError, RunCancelledError, RunFailedError, UsageError
+from flext_pipelines.runs.location import RunStatus, Tag, dagster_name, job_names, run_options_config
+from flext_pipelines.runs.logs import MAX_PAGE, ExecutionLogs
+from flext_pipelines.runs.metrics import RunMetrics
+from flext_pipelines.runs.progress import listening
+from flext_pipelines.runs.record import Event, EventError, Level
+from flext_pipelines.runs.resources import Resource, ResourceKind
+from flext_pipelines.runs.status import Overview, PipelineStatus, RunPage
+from flext_pipelines.runs.stop import StopResult
+from flext_pipelines.values import Progress, Value
+
+if TYPE_CHECKING:
+    from flext_pipelines.meltano.catalogue import Pipeline, ProjectCatalogue
+    from flext_pipelines.runs.gateway import Runs
+
+_ID = r"^[0-9A-Fa-f-]{4,36}$"
+_ID_TEXT = "Execution id (Dagster's run id), or its first characters."
+_NEAREST = 5
+
+
+class Project(Protocol):
+    """What these handlers need of the Meltano gateway."""
+
+    def catalogue(self, environment: str | None = None) -> ProjectCatalogue:
+        """The project's plugins, pipelines, schedules and streams."""
+        ...
+
+
+class ExecutionPlan(Value):
+    """What a run would do.
+
+    Attributes:
+        pipeline: The pipeline.
+        job: Its Dagster job.
+        environment: Meltano environment.
+        blocks: What runs, in order: ``tap-shop target-warehouse``, ``dbt:run``.
+        streams: The streams that would be moved, as ``tap.stream``.
+        partition: The partition key.
+        full_refresh: Whether bookmarks would be ignored.
+        run_config: The Dagster run config.
+        tags: The run tags.
+    """
+
+    pipeline: str
+    job: str
+    environment: str
+    blocks: tuple[str, ...]
+    streams: tuple[str, ...]
+    partition: str | None
+    full_refresh: bool
+    run_config: dict[str, JsonValue]
+    tags: dict[str, str]
+
+
+class Execution(Value):
+    """A launched run.
+
+    Attributes:
+        execution_id: Dagster's run id; None for a dry run.
+        status: Its state when the answer was given; None for a dry run.
+        started_at: When it began (UTC), if it has.
+        plan: What it does.
+        note: What a waiting person should know.
+    """
+
+    execution_id: str | None
+    status: RunStatus | None
+    started_at: datetime | None = None
+    plan: ExecutionPlan
+    note: str = ""
+
+
+def _check_one_of(execution_id: str | None, pipeline_name: str | None) -> None:
+    """Raise what pydantic expects unless exactly one is given."""
+    if (execution_id is None) is (pipeline_name is None):
+        message = "name either execution_id or pipeline_name"
+        raise ValueError(message)
+
+
+class ExecutePipelineCommand(Command[Execution]):
+    """Launch a pipeline as a Dagster run.
+
+    ``attached`` performs it in this process and answers when it has ended: a failed run is then an error with the first
+    failure's reason, a cancelled one likewise. Otherwise the run outlives this process; ``wait`` waits for it all the
+    same.
+    """
+
+    pipeline_name: str = Field(min_length=1, description="A job or schedule of meltano.yml.")
+    environment: str | None = Field(
+        default=None, min_length=1, description="Meltano environment instead of the set one."
+    )
+    dry_run: bool = Field(default=False, description="Answer with the plan and launch nothing.")
+    streams: tuple[str, ...] = Field(default=(), description="Only these streams; none means all that are selected.")
+    partition: str | None = Field(default=None, min_length=1, description="Partition key, for a partitioned pipeline.")
+    full_refresh: bool = Field(default=False, description="Ignore bookmarks and extract everything again.")
+    parameters: dict[str, dict[str, JsonValue]] = Field(
+        default_factory=dict,
+        description="Plugin to setting to value, for this run only. Never a secret: run config is stored as text.",
+    )
+    max_retries: int = Field(
+        default=3, ge=0, le=20, description="How often a step that failed for a passing reason is tried again."
+    )
+    timeout_minutes: float | None = Field(
+        default=None,
+        gt=0,
+        description="Stop it after so long, bookmarks kept; by default FLEXT_MELTANO_TIMEOUT_SECONDS.",
+    )
+    attached: bool = Field(default=False, description="Perform the run in this process.")
+    wait: bool = Field(default=False, description="Answer only when the run has ended.")
+
+
+class StopMeltanoPipelineCommand(Command[StopResult]):
+    """Stop a run: tap first, so that the bookmark is saved; then see that no process of it is left.
+
+    A finished run is answered as such.
+    """
+
+    execution_id: str = Field(pattern=_ID, description=_ID_TEXT)
+    force: bool = Field(default=False, description="Kill it at once; its last bookmark may be lost.")
+    timeout_seconds: float | None = Field(
+        default=None, ge=0, description="How long it may take before it is killed; by default the two stop graces."
+    )
+
+
+class GetPipelineStatusQuery(Query[PipelineStatus]):
+    """What has become of a run: state, progress, error with reason and instruction."""
+
+    execution_id: str | None = Field(default=None, pattern=_ID, description=_ID_TEXT)
+    pipeline_name: str | None = Field(default=None, min_length=1, description="The last run of this pipeline.")
+    include_logs: bool = Field(default=False, description="With its last lines.")
+    previous: int = Field(default=0, ge=0, le=100, description="With so many earlier runs of the same pipeline.")
+
+    @model_validator(mode="after")
+    def _names_one_run(self) -> GetPipelineStatusQuery:
+        """Either of the two names."""
+        _check_one_of(self.execution_id, self.pipeline_name)
+        return self
+
+
+class GetExecutionLogsQuery(Query[ExecutionLogs]):
+    """The lines of a run, a page at a time: Dagster's events, or the raw output of its processes."""
+
+    execution_id: str = Field(pattern=_ID, description=_ID_TEXT)
+    source: Literal["events", "raw"] = Field(default="events", description="Which lines.")
+    cursor: str | None = Field(default=None, max_length=100, description="Cursor of the page before.")
+    limit: int = Field(default=100, ge=1, le=MAX_PAGE, description="Most events of a page.")
+    level: Level = Field(default="debug", description="Only events of this level or above.")
+    since: datetime | None = Field(default=None, description="Only events from this time on.")
+    step: str | None = Field(default=None, description="Only raw output of the process that performs this step.")
+    wait_seconds: float = Field(
+        default=0, ge=0, le=60, description="How long to wait for the next line of a run that goes on: to follow it."
+    )
+
+
+class GetMetricsQuery(Query[RunMetrics]):
+    """What a run moved: rows extracted, loaded, rejected, bytes, seconds and rates, per stream and in all."""
+
+    execution_id: str | None = Field(default=None, pattern=_ID, description=_ID_TEXT)
+    pipeline_name: str | None = Field(default=None, min_length=1, description="The last run of this pipeline.")
+
+    @model_validator(mode="after")
+    def _names_one_run(self) -> GetMetricsQuery:
+        """Either of the two names."""
+        _check_one_of(self.execution_id, self.pipeline_name)
+        return self
+
+
+class GetStatusQuery(Query[Overview]):
+    """How things stand: the last run of each pipeline, what runs, what waits, what failed."""
+
+
+class ListRunsQuery(Query[RunPage]):
+    """Runs, newest first, a page at a time."""
+
+    pipeline_name: str | None = Field(default=None, min_length=1, description="Only runs of this pipeline.")
+    status: RunStatus | None = Field(default=None, description="Only runs in this state.")
+    created_after: datetime | None = Field(default=None, description="Only runs created later than this.")
+    created_before: datetime | None = Field(default=None, description="Only runs created earlier than this.")
+    limit: int = Field(default=25, ge=1, le=500, description="Most runs of a page.")
+    cursor: str | None = Field(default=None, max_length=100, description="Cursor of the page before.")
+
+
+class ListResourcesQuery(Query[tuple[Resource, ...]]):
+    """What there is of a kind, and its state."""
+
+    kind: ResourceKind = Field(description="jobs, assets, schedules, sensors, plugins or daemons.")
+    environment: str | None = Field(
+        default=None, min_length=1, description="Meltano environment instead of the set one."
+    )
+
+
+def execute_pipeline(command: ExecutePipelineCommand, *, runs: Runs, meltano: Project, context: Context) -> Execution:
+    """Plan it, launch it, and say how it went if it was waited for."""
+    catalogue = meltano.catalogue(command.environment)
+    pipeline = _pipeline(catalogue, command.pipeline_name)
+    plan = _plan(command, catalogue, pipeline, context)
+    if command.dry_run:
+        return Execution(execution_id=None, status=None, plan=plan, note="Nothing was launched")
+    with listening(context.on_progress):
+        execution_id = runs.launch(
+            plan.job,
+            run_config=plan.run_config,
+            tags=plan.tags,
+            streams=command.streams,
+            partition=command.partition,
+            attached=command.attached,
+            on_created=lambda run_id: context.on_progress(Progress(text=f"Run {run_id} of {plan.pipeline}")),
+        )
+    if command.wait and not command.attached:
+        for event in runs.follow(execution_id, level="info"):
+            _tell(context, event)
+    status = runs.status(execution_id)
+    if command.attached or command.wait:
+        _raise_unless_completed(status)
+    return Execution(
+        execution_id=execution_id, status=status.status, started_at=status.started_at, plan=plan, note=status.note
+    )
+
+
+def _pipeline(catalogue: ProjectCatalogue, name: str) -> Pipeline:
+    """The pipeline of that name, which can run.
+
+    Raises:
+        NotFoundError: There is none; with the nearest names.
+        UsageError: It cannot run, and why.
+    """
+    found = catalogue.pipeline(name)
+    if found is None:
+        import difflib
+
+        names = [pipeline.name for pipeline in catalogue.pipelines]
+        near = difflib.get_close_matches(name, names, 3) or names[:_NEAREST]
+        raise NotFoundError(
+            f"There is no pipeline {name!r}",
+            f"Did you mean {', '.join(near)}?" if near else "`flext pipelines` lists them; meltano.yml has none yet",
+            {"pipeline": name, "near": near},
+        )
+    if found.problem:
+        raise UsageError(
+            f"The pipeline {name} cannot run: {found.problem}", "Mend it in meltano.yml", {"pipeline": name}
+        )
+    return found
+
+
+def _plan(
+    command: ExecutePipelineCommand, catalogue: ProjectCatalogue, pipeline: Pipeline, context: Context
+) -> ExecutionPlan:
+    there = {f"{tap}.{one.name}": one.name for tap in pipeline.taps for one in catalogue.selected_streams(tap)}
+    unknown = sorted(set(command.streams) - set(there.values()))
+    if unknown:
+        raise NotFoundError(
+            f"The pipeline {pipeline.name} moves no stream {unknown[0]!r}",
+            f"It moves {', '.join(sorted(there.values())[:20])}"
+            if there
+            else "Its streams are not known before it ran",
+            {"pipeline": pipeline.name, "streams": unknown},
+        )
+    config = run_options_config(
+        environment=command.environment,
+        full_refresh=command.full_refresh or None,
+        config_overrides=command.parameters or None,
+        timeout_seconds=command.timeout_minutes * 60 if command.timeout_minutes else None,
+    )
+    return ExecutionPlan.model_validate(
+        {
+            "pipeline": pipeline.name,
+            "job": job_names(one.name for one in catalogue.pipelines)[pipeline.name],
+            "environment": catalogue.environment,
+            "blocks": tuple(" ".join(block.arguments) for block in pipeline.blocks),
+            "streams": tuple(
+                name for name, stream in there.items() if not command.streams or stream in command.streams
+            ),
+            "partition": command.partition,
+            "full_refresh": command.full_refresh,
+            "run_config": config,
+            "tags": run_tags(context)
+            | {
+                Tag.PIPELINE: pipeline.name,
+                Tag.ENVIRONMENT: catalogue.environment,
+                Tag.STEP_RETRIES: str(command.max_retries),
+            },
+        }
+    )
+
+
+def run_tags(context: Context) -> dict[str, str]:
+    """The tags that say who asked for a run, and through which door."""
+    tags = {Tag.ACTOR: context.actor, Tag.SOURCE: context.source}
+    if context.correlation_id:
+        tags[Tag.CORRELATION_ID] = context.correlation_id
+    return tags
+
+
+def _tell(context: Context, event: Event) -> None:
+    """An event of a run elsewhere as progress of the command that waits for it: milestones, warnings and errors."""
+    if event.level == "warning":
+        context.on_progress(Progress(kind="warning", text=event.message))
+    elif event.level in {"error", "critical"}:
+        context.on_progress(Progress(kind="error", text=event.error.reason if event.error else event.message))
+    elif event.kind == "LOG":
+        context.on_progress(Progress(text=event.message))
+
+
+def _raise_unless_completed(status: PipelineStatus) -> None:
+    """A run that was waited for and did not complete is an error of the command.
+
+    Raises:
+        RunFailedError: It failed.
+        RunCancelledError: It was cancelled.
+    """
+    if status.status in {"completed", "pending", "running"}:
+        return
+    error = status.error or EventError(reason=f"The run ended as {status.dagster_status}")
+    details: dict[str, object] = {
+        "execution_id": status.execution_id,
+        "pipeline": status.pipeline,
+        "step": error.step,
+        "cause": error.code,
+        **error.details,
+    }
+    if status.status == "cancelled":
+        raise RunCancelledError(
+            f"Execution {status.execution_id} of {status.pipeline} was cancelled",
+            "Bookmarks up to the stop are kept: run it again to go on from there",
+            details,
+        )
+    raise RunFailedError(
+        f"Execution {status.execution_id} of {status.pipeline} failed: {error.reason.rstrip('.')}",
+        error.instruction or f"`flext logs {status.execution_id[:8]} --raw` shows what the plugins said",
+        details,
+    )
+
+
+def stop_meltano_pipeline(command: StopMeltanoPipelineCommand, *, runs: Runs) -> StopResult:
+    """Ask, wait, verify."""
+    return runs.stop(command.execution_id, force=command.force, timeout_seconds=command.timeout_seconds)
+
+
+def get_pipeline_status(query: GetPipelineStatusQuery, *, runs: Runs) -> PipelineStatus:
+    """From the run record, a few counts and the last events."""
+    return runs.status(
+        query.execution_id, query.pipeline_name, include_logs=query.include_logs, previous=query.previous
+    )
+
+
+def get_execution_logs(query: GetExecutionLogsQuery, *, runs: Runs) -> ExecutionLogs:
+    """A page of the event log, or of the compute logs."""
+    if query.source == "raw":
+        return runs.raw(query.execution_id, cursor=query.cursor, step=query.step, wait_seconds=query.wait_seconds)
+    return runs.events(
+        query.execution_id,
+        cursor=query.cursor,
+        limit=query.limit,
+        level=query.level,
+        since=query.since,
+        wait_seconds=query.wait_seconds,
+    )
+
+
+def get_metrics(query: GetMetricsQuery, *, runs: Runs) -> RunMetrics:
+    """From the metadata of the run's materializations."""
+    return runs.metrics(query.execution_id, query.pipeline_name)
+
+
+def get_status(_: GetStatusQuery, *, runs: Runs) -> Overview:
+    """A handful of small reads."""
+    return runs.overview()
+
+
+def list_runs(query: ListRunsQuery, *, runs: Runs) -> RunPage:
+    """A page by keyset."""
+    return runs.list_runs(
+        pipeline=query.pipeline_name,
+        status=query.status,
+        created_after=query.created_after,
+        created_before=query.created_before,
+        limit=query.limit,
+        cursor=query.cursor,
+    )
+
+
+def list_resources(query: ListResourcesQuery, *, runs: Runs, meltano: Project) -> tuple[Resource, ...]:
+    """What exists says the Meltano project, what became of it says Dagster."""
+    if query.kind == "daemons":
+        return tuple(runs.daemons())
+    if query.kind == "sensors":
+        return tuple(runs.sensors())
+    if query.kind == "assets":
+        return tuple(runs.assets())
+    catalogue = meltano.catalogue(query.environment)
+    if query.kind == "plugins":
+        return tuple(
+            Resource(
+                kind="plugins",
+                name=plugin.name,
+                state="installed" if plugin.installed else "not installed",
+                detail=" ".join(part for part in (plugin.type, plugin.variant) if part),
+            )
+            for plugin in catalogue.plugins
+        )
+    if query.kind == "schedules":
+        crons = {dagster_name(one.name): f"{one.cron or 'never'} {one.timezone}: {one.pipeline}" for one in catalogue.schedules}
+        return tuple(runs.schedules(crons))
+    last = {run.pipeline: run for run in runs.overview().pipelines}
+    return tuple(
+        Resource(
+            kind="jobs",
+            name=job,
+            state=last[name].status if name in last else "never run",
+            detail=name,
+        )
+        for name, job in job_names(one.name for one in catalogue.pipelines).items()
+    )
+
+
+HANDLERS: Mapping[type, Callable[..., object]] = {
+    ExecutePipelineCommand: execute_pipeline,
+    StopMeltanoPipelineCommand: stop_meltano_pipeline,
+    GetPipelineStatusQuery: get_pipeline_status,
+    GetExecutionLogsQuery: get_execution_logs,
+    GetMetricsQuery: get_metrics,
+    GetStatusQuery: get_status,
+    ListRunsQuery: list_runs,
+    ListResourcesQuery: list_resources,
+}
