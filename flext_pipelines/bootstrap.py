@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from flext_pipelines.control.audit import AuditTrail
     from flext_pipelines.control.engine import ControlDatabase
     from flext_pipelines.control.idempotency import IdempotencyKeys
+    from flext_pipelines.meltano.run import MeltanoRunner
     from flext_pipelines.runs.gateway import Runs
 
 
@@ -63,14 +64,23 @@ def default_ports(settings: Settings, ports: Ports) -> dict[str, Callable[[], ob
         "audit": lambda: _audit_trail(ports),
         "keys": lambda: _idempotency_keys(settings, ports),
         "wms": lambda: _wms_engine(settings),
+        "meltano": lambda: _meltano_runner(settings),
         "runs": lambda: _runs(settings),
     }
 
 
 def _runs(settings: Settings) -> Runs:
+    from flext_pipelines.meltano.run import MeltanoRunner
     from flext_pipelines.runs.gateway import Runs
 
     return Runs(settings)
+
+
+def _meltano_runner(settings: Settings) -> MeltanoRunner:
+    from flext_pipelines.meltano.run import MeltanoRunner
+
+    places = {"FLEXT_WMS_DATABASE_URL": settings.wms_database, "FLEXT_WAREHOUSE_URL": settings.warehouse}
+    return MeltanoRunner.from_settings(settings, places)
 
 
 def _wms_engine(settings: Settings) -> Engine:
@@ -93,6 +103,7 @@ def _audit_trail(ports: Ports) -> AuditTrail:
 
 def _idempotency_keys(settings: Settings, ports: Ports) -> IdempotencyKeys:
     from flext_pipelines.control.idempotency import IdempotencyKeys
+    from flext_pipelines.meltano.run import MeltanoRunner
     from flext_pipelines.runs.gateway import Runs
 
     return IdempotencyKeys.from_settings(cast("ControlDatabase", ports.get("control")), settings)

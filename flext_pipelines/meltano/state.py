@@ -1,0 +1,137 @@
+"""Singer state: which state id a run has, and where its bookmarks stand.
+
+What belongs here: state ids as Meltano builds them, reading and writing a state, bookmarks per stream. What
+does not: who may write a state at what time (``locks``, ``run``).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from flext_pipelines.errors import NotFoundError, UsageError
+from flext_pipelines.meltano import system_database
+from flext_pipelines.meltano.environment import child_environment, project_files
+from flext_pipelines.settings import environment as process_environment
+
+if TYPE_CHECKING:
+    from flext_pipelines.meltano.project import MeltanoProject
+
+State = Mapping[str, object]
+"""What a tap is given and a target gives back: ``{"bookmarks": {stream: {...}}}``."""
+
+
+@dataclass(frozen=True, slots=True)
+class Bookmark:
+    """Where a stream stands.
+
+    Attributes:
+        replication_key: The column, where the state names it.
+        value: Its value as text; JSON where the state holds more than one plain value.
+    """
+
+    replication_key: str | None
+    value: str | None
+
+
+def state_id(environment: str, tap: str, target: str, suffix: str | None = None) -> str:
+    """``<environment>:<tap>-to-<target>[:<suffix>]``, as ``meltano run`` builds it (block/extract_load.py).
+
+    Raises:
+        UsageError: A part holds a colon, which Meltano refuses.
+    """
+    parts = [environment, f"{tap}-to-{target}", *([suffix] if suffix else [])]
+    if any(":" in part for part in parts):
+        raise UsageError(
+            f"No state id can be built from {', '.join(parts)}: a part holds a colon",
+            "Rename the environment, plugin or partition",
+        )
+    return ":".join(parts)
+
+
+def read_states(project: MeltanoProject, state_ids: Sequence[str]) -> dict[str, State]:
+    """The Singer state that the next run would be given, for each state id that has one.
+
+    Raises:
+        UnavailableError: The state store does not answer.
+    """
+    if not state_ids:
+        return {}
+    if uses_system_database(project):
+        return dict(system_database.stored_states(project.database_url, state_ids))
+    from flext_pipelines.meltano import state_store
+
+    return state_store.read_states(project, state_ids)
+
+
+def uses_system_database(project: MeltanoProject) -> bool:
+    """Whether states lie in the system database, Meltano's default.
+
+    Judged by whether anything mentions another backend, so that the usual case parses nothing. A mention that
+    means nothing only costs the slower way, which asks the Meltano library.
+    """
+    mentioned = any(b"state_backend" in path.read_bytes() for path in project_files(project))
+    dotenv = project.root / ".env"
+    if dotenv.is_file():
+        mentioned = mentioned or b"STATE_BACKEND" in dotenv.read_bytes()
+    return not mentioned and not any(
+        "STATE_BACKEND" in name for name in child_environment(project, process_environment())
+    )
+
+
+def bookmarks(state: State) -> dict[str, Bookmark]:
+    """Where each stream stands, from any tap's state.
+
+    Taps of the Singer SDK write ``replication_key`` and ``replication_key_value``; older ones
+    write ``{"updated_at": "2026-01-01"}``, and some a bare value.
+    """
+    found = state.get("bookmarks")
+    if not isinstance(found, Mapping):
+        return {}
+    return {str(stream): _bookmark(value) for stream, value in found.items()}
+
+
+def _bookmark(value: object) -> Bookmark:
+    if not isinstance(value, Mapping):
+        return Bookmark(None, None if value is None else _as_text(value))
+    if "replication_key_value" in value:
+        key = value.get("replication_key")
+        return Bookmark(key if isinstance(key, str) else None, _as_text(value["replication_key_value"]))
+    if len(value) == 1:
+        ((key, only),) = value.items()
+        if not isinstance(only, (Mapping, list)):
+            return Bookmark(str(key), _as_text(only))
+    return Bookmark(None, _as_text(value) if value else None)
+
+
+def _as_text(value: object) -> str | None:
+    if value is None:
+        return None
+    return value if isinstance(value, str) else json.dumps(value, sort_keys=True, default=str)
+
+
+def write_state(project: MeltanoProject, wanted: str, state: State | None) -> None:
+    """Put a Singer state in place of the one there is, or remove it with None.
+
+    Raises:
+        AlreadyRunningError: A run with that state id is at work.
+        NotFoundError: There is nothing to remove.
+        UnavailableError: The state store does not answer.
+    """
+    from flext_pipelines.meltano import state_store
+    from flext_pipelines.meltano.locks import hold_states
+
+    if state is None and wanted not in read_states(project, [wanted]):
+        raise NotFoundError(
+            f"There is no Singer state {wanted}",
+            "`flext status` shows the state ids of a pipeline",
+            {"state_id": wanted},
+        )
+    held = hold_states(project, (wanted,), f"edit of state {wanted}")
+    try:
+        state_store.write_state(project, wanted, state)
+    finally:
+        for lock in held:
+            lock.release()
