@@ -54,7 +54,7 @@ class Engine:
     """One locked-in DuckDB, for as long as the ``with`` block lasts.
 
     Args:
-        scratch: Folder for what does not fit into memory; made, and emptied at the end.
+        scratch: Folder for what does not fit into memory; made, and emptied at the end. Files in it may be used.
         read: Files that may be read.
         write: Files that may be written.
         threads: How many to use; None leaves it to DuckDB.
@@ -70,7 +70,7 @@ class Engine:
         threads: int | None = None,
         memory: str = DEFAULT_MEMORY,
     ) -> None:
-        self._scratch = scratch
+        self.scratch = scratch
         self._allowed = [str(path) for path in (*read, *write)]
         self._threads = threads
         self._memory = memory
@@ -80,19 +80,20 @@ class Engine:
         """Open, allow the files, lock."""
         import duckdb
 
-        self._scratch.mkdir(parents=True, exist_ok=True)
+        self.scratch.mkdir(parents=True, exist_ok=True)
         config: dict[str, str | bool | int | float | list[str]] = {
             "memory_limit": self._memory,
-            "temp_directory": str(self._scratch / "spill"),
+            "temp_directory": str(self.scratch / "spill"),
             "autoinstall_known_extensions": False,
             "autoload_known_extensions": False,
             "preserve_insertion_order": True,
         }
         if self._threads is not None:
             config["threads"] = self._threads
-        self._database = self._scratch / "engine.duckdb"
+        self._database = self.scratch / "engine.duckdb"
         self._connection = duckdb.connect(str(self._database), config=config)
         self._connection.execute("SET TimeZone = 'UTC'")
+        self._connection.execute(f"SET allowed_directories = [{literal(f'{self.scratch}/')}]")
         self._connection.execute(f"SET allowed_paths = [{', '.join(literal(path) for path in self._allowed)}]")
         self._connection.execute("SET enable_external_access = false")
         self._connection.execute("SET lock_configuration = true")
@@ -109,7 +110,7 @@ class Engine:
             self._connection = None
         for leftover in (self._database, self._database.with_suffix(".duckdb.wal")):
             leftover.unlink(missing_ok=True)
-        shutil.rmtree(self._scratch / "spill", ignore_errors=True)
+        shutil.rmtree(self.scratch / "spill", ignore_errors=True)
 
     @property
     def connection(self) -> duckdb.DuckDBPyConnection:

@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from flext_pipelines.data.dataset import Part
 
 OutputFormat = Literal["parquet", "json", "csv", "avro"]
-Export = "Callable[[Path, Sequence[Part]], Sequence[Path]]"
 _AVRO_ROWS = 10_000
 
 

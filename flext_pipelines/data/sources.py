@@ -1,0 +1,93 @@
+"""Opening what a reference points to in an engine, under a name.
+
+What belongs here: datasets, files and warehouse tables as relations. What does not: what is computed on them.
+"""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+from flext_pipelines.data.engine import DEFAULT_MEMORY, Engine
+from flext_pipelines.errors import ConfigError, NotFoundError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from contextlib import AbstractContextManager
+
+    import pyarrow as pa
+
+    from flext_pipelines.data.dataset import DataReference
+    from flext_pipelines.data.landing import LandingZone
+
+
+class Tables(Protocol):
+    """Where tables are read from: the warehouse."""
+
+    def rows(self, table: str) -> AbstractContextManager[pa.RecordBatchReader]:
+        """The rows of a table.
+
+        Raises:
+            NotFoundError: There is no such table.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """A reference made definite: which files, or which table.
+
+    Attributes:
+        reference: With its version, if it is a dataset.
+        files: Parquet files in order; empty for a table.
+        checksum: Of the dataset; None for files and tables.
+    """
+
+    reference: DataReference
+    files: tuple[Path, ...]
+    checksum: str | None
+
+
+def origin_of(landing: LandingZone, reference: DataReference) -> Origin:
+    """Make a reference definite, so that ``latest`` means one version from here on.
+
+    Raises:
+        NotFoundError: The dataset, version or file does not exist.
+    """
+    if reference.dataset is not None:
+        manifest = landing.resolve(reference)
+        return Origin(manifest.reference, landing.files(manifest), manifest.checksum)
+    files = tuple(Path(file) for file in reference.files)
+    for file in files:
+        if not file.is_file():
+            raise NotFoundError(f"There is no file {file}", "Name a Parquet file that exists", {"file": str(file)})
+    return Origin(reference, files, None)
+
+
+@contextmanager
+def engine_with(  # noqa: PLR0913  keyword-only, each said once
+    scratch: Path,
+    origins: Mapping[str, Origin],
+    tables: Tables | None,
+    *,
+    threads: int | None = None,
+    memory: str = DEFAULT_MEMORY,
+) -> Iterator[Engine]:
+    """An engine in which each origin is a relation of its name; it can read nothing else.
+
+    Raises:
+        ConfigError: A table is named, and there is no warehouse.
+    """
+    read = [file for origin in origins.values() for file in origin.files]
+    with Engine(scratch, read=read, threads=threads, memory=memory) as engine:
+        for name, origin in origins.items():
+            if origin.reference.table is None:
+                engine.view(name, origin.files)
+            elif tables is None:
+                raise ConfigError(f"{origin.reference} is in the warehouse, and none is configured", "Set one")
+            else:
+                with tables.rows(origin.reference.table) as reader:
+                    engine.table(name, reader)
+        yield engine
