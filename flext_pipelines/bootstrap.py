@@ -70,7 +70,6 @@ def default_ports(settings: Settings, ports: Ports) -> dict[str, Callable[[], ob
 
 
 def _runs(settings: Settings) -> Runs:
-    from flext_pipelines.meltano.run import MeltanoRunner
     from flext_pipelines.runs.gateway import Runs
 
     return Runs(settings)
@@ -103,8 +102,6 @@ def _audit_trail(ports: Ports) -> AuditTrail:
 
 def _idempotency_keys(settings: Settings, ports: Ports) -> IdempotencyKeys:
     from flext_pipelines.control.idempotency import IdempotencyKeys
-    from flext_pipelines.meltano.run import MeltanoRunner
-    from flext_pipelines.runs.gateway import Runs
 
     return IdempotencyKeys.from_settings(cast("ControlDatabase", ports.get("control")), settings)
 
