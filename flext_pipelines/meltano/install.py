@@ -242,6 +242,8 @@ class Installer:
                     change.write(file.path, render(file))
                 for lock in locks:
                     change.write(lock, None)
+            if venv is not None and venv.parent.is_dir() and not any(venv.parent.iterdir()):
+                venv.parent.rmdir()
             self._say(f"Uninstalled {name}")
             return Uninstalled(
                 name=name,

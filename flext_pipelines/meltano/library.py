@@ -8,7 +8,7 @@ Looking must leave no trace, and Meltano leaves many; each is switched off here:
 - ``Project.find`` makes itself the process's default project and writes a symlink: the constructor is used.
 - ``ProjectDirsService`` makes every folder whose path is asked for: ``_Folders``.
 - a plugin without a lock file is looked up on the Hub and its lock is written: ``_LocalLocks``.
-- settings see all of ``os.environ``, including ``MELTANO_*`` of the caller: ``_ProjectSettings``, ``_PluginSettings``.
+- settings see all of ``os.environ``, including ``MELTANO_*`` of the caller: ``_ProjectSettings``, ``PluginSettings``.
 - structlog, when nobody configured it, prints debug lines to stdout: ``_quiet``.
 """
 
@@ -126,11 +126,12 @@ class _ProjectSettings(ProjectSettingsService):
         """Nothing: looking writes nothing."""
 
 
-class _PluginSettings(PluginSettingsService):
+class PluginSettings(PluginSettingsService):
     """Settings of a plugin, seen with the environment that a run would have."""
 
     @property
     def env(self) -> dict[str, str]:
+        """What a run would see, and what the project's ``env:`` sections set."""
         return {**cast("_ProjectSettings", self.project.settings).seen, **self.env_override}
 
 
@@ -199,9 +200,9 @@ class OpenedProject:
                 return plugin
         return None
 
-    def settings(self, plugin: ProjectPlugin) -> _PluginSettings:
+    def settings(self, plugin: ProjectPlugin) -> PluginSettings:
         """The settings of a resolved plugin."""
-        return _PluginSettings(self.project, plugin)
+        return PluginSettings(self.project, plugin)
 
     def extras(self, plugin: ProjectPlugin) -> dict[str, object]:
         """Effective extras of a resolved plugin: ``_select``, ``_metadata``, ``_load_schema``, ...

@@ -74,7 +74,6 @@ class VenvMaker:
                 process_environment(),
                 extra=_FOR_INSTALLERS,
                 also=_PASSED_TO_INSTALLERS,
-                writable=True,
             ),
             cwd=self._project.root,
         )
