@@ -63,6 +63,23 @@ def opened(uri: str, storage: Mapping[str, Any] | None = None) -> Iterator[IO[by
         ) from error
 
 
+@contextlib.contextmanager
+def _parquet(uri: str, stream: str, storage: Mapping[str, Any] | None) -> Iterator[pq.ParquetFile]:
+    """Open a Parquet file; whatever is wrong with it is named."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    with opened(uri, storage) as file:
+        try:
+            yield pq.ParquetFile(file)
+        except pa.ArrowException as error:
+            raise BatchFileError(
+                f"Batch file {uri} of stream '{stream}' is no readable Parquet file",
+                str(error),
+                "the writer may have been stopped midway; run again",
+            ) from error
+
+
 def parquet_rows(
     uris: Sequence[str],
     schema: StreamSchema,
@@ -84,25 +101,14 @@ def parquet_rows(
     Yields:
         Chunks of at most :data:`ROWS_AT_ONCE` rows, in file order.
     """
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
     row = 0
     for uri in uris:
-        with opened(uri, storage) as file:
-            try:
-                reader = pq.ParquetFile(file)
-                wanted = [name for name in reader.schema_arrow.names if schema.column(name) is not None]
-                _need_keys(uri, schema, wanted)
-                for batch in reader.iter_batches(batch_size=ROWS_AT_ONCE, columns=wanted, use_threads=False):
-                    yield conform(batch, schema, carriers, row, forbidden, constants)
-                    row += batch.num_rows
-            except pa.ArrowInvalid as error:
-                raise BatchFileError(
-                    f"Batch file {uri} of stream '{schema.stream}' is no readable Parquet file",
-                    str(error),
-                    "the writer may have been stopped midway; run again",
-                ) from error
+        with _parquet(uri, schema.stream, storage) as reader:
+            wanted = [name for name in reader.schema_arrow.names if schema.column(name) is not None]
+            _need_keys(uri, schema, wanted)
+            for batch in reader.iter_batches(batch_size=ROWS_AT_ONCE, columns=wanted, use_threads=False):
+                yield conform(batch, schema, carriers, row, forbidden, constants)
+                row += batch.num_rows
 
 
 def _need_keys(uri: str, schema: StreamSchema, present: Sequence[str]) -> None:
@@ -153,14 +159,12 @@ def json_rows(
     yield from buffer.drain()
 
 
-def parquet_row_count(uris: Sequence[str], storage: Mapping[str, Any] | None) -> int:
+def parquet_row_count(uris: Sequence[str], stream: str, storage: Mapping[str, Any] | None) -> int:
     """Return the rows that the files' own footers promise."""
-    import pyarrow.parquet as pq
-
     total = 0
     for uri in uris:
-        with opened(uri, storage) as file:
-            total += pq.ParquetFile(file).metadata.num_rows
+        with _parquet(uri, stream, storage) as reader:
+            total += reader.metadata.num_rows
     return total
 
 

@@ -206,7 +206,7 @@ class Session:
         form, compression = encoding.get("format"), encoding.get("compression")
         constants = metadata_values(pending.message, self._load_id, time.time_ns() // 1_000_000)
         if form == "parquet":
-            promised = parquet_row_count(pending.files, self._storage)
+            promised = parquet_row_count(pending.files, load.name, self._storage)
             load.prepare()
             rows = parquet_rows(
                 pending.files,

@@ -37,7 +37,9 @@ class PostgresServer:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.port = _free_port()
-        self._as_user = ["setpriv", "--reuid=postgres", "--regid=postgres", "--clear-groups"] if os.getuid() == 0 else []
+        self._as_user = (
+            ["setpriv", "--reuid=postgres", "--regid=postgres", "--clear-groups"] if os.getuid() == 0 else []
+        )
         if self._as_user:
             shutil.chown(folder, "postgres", "postgres")
 

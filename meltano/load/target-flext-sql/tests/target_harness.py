@@ -10,7 +10,7 @@ import io
 import json
 import subprocess
 import sys
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -118,38 +118,38 @@ class Place:
     schema: str = "raw"
     extra: dict[str, Any] = field(default_factory=dict)
 
-    @contextlib.contextmanager
-    def _cursor(self) -> Iterator[Any]:
+    def sql(self, statement: str) -> list[tuple[Any, ...]]:
+        """Run a query and return its rows, with exact Python values."""
         if self.dialect == "duckdb":
             import duckdb
 
             with contextlib.closing(duckdb.connect(self.config["path"])) as connection:
                 connection.execute("SET TimeZone = 'UTC'")
-                yield connection
-        else:
-            import adbc_driver_postgresql.dbapi as postgresql
+                found = connection.sql(statement).to_arrow_table()
+                return list(zip(*(column.to_pylist() for column in found.columns), strict=True))
+        import psycopg
 
-            from target_flext_sql.drivers.postgres import connection_uri
+        with psycopg.connect(self._uri, options="-c timezone=UTC") as connection:
+            return connection.execute(statement).fetchall()
 
-            with postgresql.connect(connection_uri(self.config)) as connection, connection.cursor() as cursor:
-                cursor.execute("SET TIME ZONE 'UTC'")
-                yield cursor
-                connection.commit()
+    @property
+    def _uri(self) -> str:
+        from target_flext_sql.drivers.postgres import connection_uri
 
-    def sql(self, statement: str) -> list[tuple[Any, ...]]:
-        """Run a query and return its rows."""
-        with self._cursor() as cursor:
-            cursor.execute(statement)
-            return [tuple(row) for row in cursor.fetchall()]
+        return connection_uri(self.config)
 
     def run(self, statement: str) -> None:
         """Run a statement that has no rows."""
-        with self._cursor() as cursor:
-            if self.dialect == "duckdb":
-                cursor.execute(statement)
-            else:
-                cursor.adbc_statement.set_sql_query(statement)
-                cursor.adbc_statement.execute_update()
+        if self.dialect == "duckdb":
+            import duckdb
+
+            with contextlib.closing(duckdb.connect(self.config["path"])) as connection:
+                connection.execute(statement)
+            return
+        import psycopg
+
+        with psycopg.connect(self._uri) as connection:
+            connection.execute(statement)
 
     def ref(self, table: str) -> str:
         """Return the quoted reference of a table."""

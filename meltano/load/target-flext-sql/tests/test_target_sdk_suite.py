@@ -11,6 +11,7 @@ from target_harness import Place
 
 from target_flext_sql.target import TargetFlextSQL
 
+
 class OwnDatabase:
     """Gives each test of the suite a fresh database instead of the class's one configuration."""
 
