@@ -148,9 +148,7 @@ def plan_from_entry(entry: CatalogDict) -> StreamPlan:
     """
     root: dict[str, Any] = next((m["metadata"] for m in entry.get("metadata", []) if not m["breadcrumb"]), {})
     key = entry.get("replication_key") or root.get("replication-key")
-    method = (
-        entry.get("replication_method") or root.get("replication-method") or root.get("forced-replication-method")
-    )
+    method = entry.get("replication_method") or root.get("replication-method") or root.get("forced-replication-method")
     method = method or (INCREMENTAL if key else FULL_TABLE)
     keys = entry.get("key_properties") or root.get("table-key-properties") or []
     properties = entry.get("schema", {}).get("properties", {})

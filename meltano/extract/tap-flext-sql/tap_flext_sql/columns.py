@@ -73,8 +73,8 @@ class Column:
     nullable: bool = True
     minimum: int = INT64_MIN
     maximum: int = INT64_MAX
-    precision: int | None = None
-    scale: int | None = None
+    precision: int = 0
+    scale: int = 0
     fraction_digits: int = MICROSECOND_DIGITS
     max_length: int | None = None
     declared: str = ""
@@ -107,8 +107,6 @@ class Column:
             case Kind.INTEGER:
                 return pa.int64() if self.fits_int64 else pa.decimal128(DECIMAL128_DIGITS, 0)
             case Kind.DECIMAL:
-                assert self.precision is not None
-                assert self.scale is not None
                 wide = self.precision > DECIMAL128_DIGITS
                 return (pa.decimal256 if wide else pa.decimal128)(self.precision, self.scale)
             case Kind.FLOAT:
@@ -180,8 +178,8 @@ def column_from_schema(name: str, schema: Mapping[str, Any]) -> Column:
     declared_type = schema.get("type", ["string", "null"])
     types = {declared_type} if isinstance(declared_type, str) else set(declared_type)
     kind = _kind_from_schema(types, schema)
-    precision, scale = schema.get("precision"), schema.get("scale")
-    if kind is Kind.DECIMAL and (precision is None or scale is None):
+    precision, scale = schema.get("precision", -1), schema.get("scale", -1)
+    if kind is Kind.DECIMAL and (precision < 0 or scale < 0):
         kind = Kind.EXACT_NUMBER
     return Column(
         name=name,
@@ -189,8 +187,8 @@ def column_from_schema(name: str, schema: Mapping[str, Any]) -> Column:
         nullable="null" in types,
         minimum=int(schema.get("minimum", INT64_MIN)) if kind is Kind.INTEGER else INT64_MIN,
         maximum=int(schema.get("maximum", INT64_MAX)) if kind is Kind.INTEGER else INT64_MAX,
-        precision=precision if kind is Kind.DECIMAL else None,
-        scale=scale if kind is Kind.DECIMAL else None,
+        precision=int(precision) if kind is Kind.DECIMAL else 0,
+        scale=int(scale) if kind is Kind.DECIMAL else 0,
         fraction_digits=int(schema.get("x-precision", MICROSECOND_DIGITS)),
         max_length=schema.get("maxLength"),
         declared=str(schema.get("x-sql-datatype", "")),

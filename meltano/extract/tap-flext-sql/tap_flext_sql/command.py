@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import logging
+import os
 import sys
 import traceback
 from typing import TYPE_CHECKING, Any, Final
 
 from singer_sdk.plugin_base import SingerCommand
 
-from tap_flext_sql.errors import OutputClosed, TapError
+from tap_flext_sql.errors import OutputClosedError, TapError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -34,13 +35,13 @@ class TapCommand(SingerCommand):
             logger=logger,
         )
 
-    def main(self, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401 - click's own arguments
+    def main(self, *args: Any, **kwargs: Any) -> Any:
         """Run the command; ``--discover`` and ``--test`` run while it parses its options, so errors are caught here."""
         try:
             return super().main(*args, **kwargs)
         except BrokenPipeError:
             self._fail(
-                OutputClosed(
+                OutputClosedError(
                     "The process that reads our output went away",
                     "See its own error; a rerun goes on from the last STATE that it stored.",
                 )
@@ -51,8 +52,8 @@ class TapCommand(SingerCommand):
     def _fail(self, error: TapError) -> None:
         self.logger.error("%s: %s", type(error).__name__, error)
         # The interpreter would try to write the rest of the buffer to a closed pipe again at exit.
-        if isinstance(error, OutputClosed):
-            sys.stdout = None  # type: ignore[assignment] # documented way to switch the flush at exit off
+        if isinstance(error, OutputClosedError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         raise SystemExit(1)
 
 

@@ -23,6 +23,11 @@ _EXACT_DOUBLE: Final = float(2**53)
 _EXACT_DECIMAL_SCALE: Final = 15
 """10**15 and every integer below 2**53 are exact doubles, so one division decides (see ``_decimal_from_double``)."""
 
+FIRST_DAY: Final = -719_162
+"""0001-01-01 in days after 1970-01-01."""
+LAST_DAY: Final = 2_932_896
+"""9999-12-31 in days after 1970-01-01."""
+
 
 def conform(batch: pa.RecordBatch, columns: Sequence[Column]) -> pa.RecordBatch:
     """Cast a driver's batch to the contract's types.
@@ -70,8 +75,22 @@ def conform_array(array: pa.Array, column: Column) -> pa.Array:
     if column.kind is Kind.EXACT_NUMBER:
         return _number_texts(array)
     if pa.types.is_temporal(target) and (pa.types.is_string(source) or pa.types.is_large_string(source)):
-        return parse_iso(array, target)
-    return array if source == target else pc.cast(array, target)
+        array = parse_iso(array, target)
+    elif source != target:
+        array = pc.cast(array, target)
+    if pa.types.is_date(target) or pa.types.is_timestamp(target):
+        _check_years(array)
+    return array
+
+
+def _check_years(array: pa.Array) -> None:
+    """ISO 8601 and every target know the years 1 to 9999; PostgreSQL knows more, and infinity."""
+    unit = "D" if pa.types.is_date(array.type) else array.type.unit
+    if unit == "ns":
+        return
+    ticks = {"D": 1, "s": 86_400, "ms": 86_400_000, "us": 86_400_000_000}[unit]
+    raw = array.view(pa.int32() if unit == "D" else pa.int64())
+    _check_range(raw, FIRST_DAY * ticks, (LAST_DAY + 1) * ticks - 1)
 
 
 def _integers(array: pa.Array, column: Column, target: pa.DataType) -> pa.Array:
@@ -105,7 +124,6 @@ def _decimal_from_double(array: pa.Array, column: Column, target: pa.DataType) -
     A double d means the decimal n / 10**s when it is the double nearest to it. With n below 2**53 and s up to 15,
     n and 10**s are exact doubles, so IEEE division gives exactly that nearest double: comparing it with d decides.
     """
-    assert column.scale is not None
     if column.scale > _EXACT_DECIMAL_SCALE:
         raise pa.ArrowInvalid("a scale beyond what doubles decide")
     power = float(10**column.scale)

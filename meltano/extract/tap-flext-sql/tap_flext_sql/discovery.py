@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import sqlite3
+import warnings
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote
 
@@ -49,11 +51,9 @@ def discover(source: Source, config: Mapping[str, Any]) -> list[CatalogDict]:
         found = _reflected_tables(source, schemas, config)
     naming = config.get("stream_naming") or "auto"
     single = len({table.table.schema for table in found}) <= 1 or len(schemas) == 1
-    entries = [
-        catalog_entry(table, stream_name(table.table, naming, single_schema=single), config) for table in found
-    ]
+    entries = [catalog_entry(table, stream_name(table.table, naming, single_schema=single), config) for table in found]
     entries.sort(key=lambda entry: str(entry["tap_stream_id"]))
-    for first, second in zip(entries, entries[1:], strict=False):
+    for first, second in itertools.pairwise(entries):
         if first["tap_stream_id"] == second["tap_stream_id"]:
             raise SettingsError(
                 f"Two tables would both become stream '{first['tap_stream_id']}'",
@@ -135,6 +135,8 @@ def _reflected_tables(source: Source, schemas: Sequence[str], config: Mapping[st
     from sqlalchemy.engine.reflection import ObjectKind
 
     engine = source.engine()
+    # A type that SQLAlchemy does not know is read as text: nothing to warn of.
+    warnings.filterwarnings("ignore", message="Did not recognize type", category=sa.exc.SAWarning)
     kinds = [(ObjectKind.TABLE, False)]
     if config.get("include_views", True):
         kinds.append((ObjectKind.ANY_VIEW, True))
@@ -145,7 +147,7 @@ def _reflected_tables(source: Source, schemas: Sequence[str], config: Mapping[st
             _check_schemas(schemas, inspector)
             return [
                 table
-                for schema in (schemas or [default])
+                for schema in (schemas or ([default] if default else []))
                 for kind, is_view in kinds
                 for table in _tables_of(inspector, schema, kind, is_view, default, config)
             ]
@@ -155,7 +157,7 @@ def _reflected_tables(source: Source, schemas: Sequence[str], config: Mapping[st
         engine.dispose()
 
 
-def _check_schemas(schemas: Sequence[str], inspector: Any) -> None:  # noqa: ANN401 - sa.Inspector, imported lazily
+def _check_schemas(schemas: Sequence[str], inspector: Any) -> None:
     known = set(inspector.get_schema_names())
     missing = [schema for schema in schemas if schema not in known]
     if missing:
@@ -166,9 +168,9 @@ def _check_schemas(schemas: Sequence[str], inspector: Any) -> None:  # noqa: ANN
 
 
 def _tables_of(
-    inspector: Any,  # noqa: ANN401 - sa.Inspector, imported lazily
+    inspector: Any,
     schema: str | None,
-    kind: Any,  # noqa: ANN401 - sqlalchemy's ObjectKind, imported lazily
+    kind: Any,
     is_view: bool,
     default: str | None,
     config: Mapping[str, Any],

@@ -1,16 +1,16 @@
 """What can go wrong, said in one line: what happened, where, why, and what to do next.
 
-    TapError
-    ├── SettingsError        a setting is missing or contradicts another
-    ├── SourceUnreachable    no connection: refused, unknown host, wrong password, missing file
-    ├── SourceLost           the connection broke in the middle of a read
-    ├── TableMissing         the table of a catalog entry is not in the database
-    ├── ColumnMissing        a selected column or a replication key is not in the table
-    ├── PermissionMissing    the user may not read the table
-    ├── ReadFailed           the database refused a query for any other reason
-    ├── ValueMisfit          a value does not fit its declared type and ``on_misfit`` is ``fail``
-    ├── LandingFailed        a batch file could not be written (disk full, folder not writable)
-    └── OutputClosed         the reader of our standard output went away
+TapError
+├── SettingsError        a setting is missing or contradicts another
+├── SourceUnreachableError    no connection: refused, unknown host, wrong password, missing file
+├── SourceLostError           the connection broke in the middle of a read
+├── TableMissingError         the table of a catalog entry is not in the database
+├── ColumnMissingError        a selected column or a replication key is not in the table
+├── PermissionMissingError    the user may not read the table
+├── ReadFailedError           the database refused a query for any other reason
+├── ValueMisfitError          a value does not fit its declared type and ``on_misfit`` is ``fail``
+├── LandingFailedError        a batch file could not be written (disk full, folder not writable)
+└── OutputClosedError         the reader of our standard output went away
 """
 
 from __future__ import annotations
@@ -37,39 +37,39 @@ class SettingsError(TapError):
     """A setting is missing, or contradicts another."""
 
 
-class SourceUnreachable(TapError):
+class SourceUnreachableError(TapError):
     """The database could not be opened."""
 
 
-class SourceLost(TapError):
+class SourceLostError(TapError):
     """The connection broke while rows were being read."""
 
 
-class TableMissing(TapError):
+class TableMissingError(TapError):
     """The catalog names a table that the database does not have."""
 
 
-class ColumnMissing(TapError):
+class ColumnMissingError(TapError):
     """The catalog or a setting names a column that the table does not have."""
 
 
-class PermissionMissing(TapError):
+class PermissionMissingError(TapError):
     """The database user may not read the table."""
 
 
-class ReadFailed(TapError):
+class ReadFailedError(TapError):
     """The database refused a query for a reason that has no class of its own."""
 
 
-class ValueMisfit(TapError):
+class ValueMisfitError(TapError):
     """A value does not fit its column's declared type and the setting ``on_misfit`` is ``fail``."""
 
 
-class LandingFailed(TapError):
+class LandingFailedError(TapError):
     """A batch file could not be written."""
 
 
-class OutputClosed(TapError):
+class OutputClosedError(TapError):
     """The process that reads our standard output has gone."""
 
 
@@ -100,31 +100,31 @@ _TABLE: Final = re.compile(
 _FOREIGN: Final[tuple[tuple[re.Pattern[str], type[TapError], str, str], ...]] = (
     (
         _PERMISSION,
-        PermissionMissing,
+        PermissionMissingError,
         "{where} may not be read",
         "Grant SELECT on it to the configured user, or deselect the stream.",
     ),
     (
         _COLUMN,
-        ColumnMissing,
+        ColumnMissingError,
         "{where} has not all the columns of the catalog",
         "Run discovery again (with Meltano: --refresh-catalog), and check the stream's replication_key.",
     ),
     (
         _TABLE,
-        TableMissing,
+        TableMissingError,
         "{where} is not in the database",
         "Check the settings schemas and tables, or run discovery again (with Meltano: --refresh-catalog).",
     ),
     (
         _LOST,
-        SourceLost,
+        SourceLostError,
         "The connection to the database was lost while reading {where}",
         "Run again: it goes on from the last STATE that the target stored.",
     ),
     (
         _UNREACHABLE,
-        SourceUnreachable,
+        SourceUnreachableError,
         "The database could not be opened for {where}",
         "Check host, port, database, user and password, and that the server accepts connections from here.",
     ),
@@ -148,4 +148,6 @@ def explain(error: BaseException, where: str) -> TapError:
     for pattern, kind, reason, instruction in _FOREIGN:
         if pattern.search(cause):
             return kind(f"{reason.format(where=where)}: {cause}", instruction)
-    return ReadFailed(f"Reading {where} failed: {cause}", "Run the query by hand to see why the database refuses it.")
+    return ReadFailedError(
+        f"Reading {where} failed: {cause}", "Run the query by hand to see why the database refuses it."
+    )

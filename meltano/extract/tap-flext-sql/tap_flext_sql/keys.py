@@ -38,7 +38,7 @@ def first_and_last(keys: pa.Array, column: Column, *, in_order: bool) -> tuple[K
     return _python_value(ends["min"], column), _python_value(ends["max"], column)
 
 
-def _python_value(scalar: pa.Scalar, column: Column) -> Any:  # noqa: ANN401 - the key's Python type
+def _python_value(scalar: pa.Scalar, column: Column) -> Any:
     """Timestamps are cut to microseconds: a bookmark that is a little early only reads a row again."""
     if column.is_instant:
         zone = scalar.type.tz

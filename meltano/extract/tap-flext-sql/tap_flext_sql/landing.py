@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import unquote, urlparse
 
-from tap_flext_sql.errors import LandingFailed, SettingsError
+from tap_flext_sql.errors import LandingFailedError, SettingsError
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -54,7 +54,7 @@ class ParquetLanding:
         """Append rows to the open file, opening one if there is none.
 
         Raises:
-            LandingFailed: If the file cannot be written.
+            LandingFailedError: If the file cannot be written.
         """
         try:
             if self._writer is None:
@@ -77,7 +77,7 @@ class ParquetLanding:
             Its URI.
 
         Raises:
-            LandingFailed: If the last of it cannot be written.
+            LandingFailedError: If the last of it cannot be written.
         """
         try:
             self._writer.close()
@@ -111,7 +111,7 @@ class ParquetLanding:
         name = f"{prefix}{_file_name(self._stream)}-{uuid.uuid4().hex}-{self._number:05d}.parquet"
         folder = _local_folder(self._storage.root)
         if folder is None:
-            path = self._storage._root_path / name  # noqa: SLF001 - the SDK's own way to its storage
+            path = self._storage._root_path / name
             self._uri = path.as_uri()
             self._sink = path.open("wb")
         else:
@@ -124,8 +124,8 @@ class ParquetLanding:
             self._sink, self._schema, compression=self._compression, use_dictionary=False, store_schema=True
         )
 
-    def _failed(self, error: OSError) -> LandingFailed:
-        return LandingFailed(
+    def _failed(self, error: OSError) -> LandingFailedError:
+        return LandingFailedError(
             f"The batch file of stream '{self._stream}' could not be written below {self._storage.root}: {error}",
             "Make room on the disk or choose another batch_config.storage.root, then run again: rows after the last "
             "STATE come again.",

@@ -38,11 +38,13 @@ class Misfit:
         record: The row; a value that does not fit stands in it as it is, bytes as ``{"base64": ...}``.
         column: The first column that does not fit.
         reason: What is wrong with the value, without the value itself.
+        position: The row's place in its chunk, from 0.
     """
 
     record: dict[str, Any]
     column: str
     reason: str
+    position: int = 0
 
 
 @dataclass
@@ -60,7 +62,7 @@ class Chunk:
     in_order: bool = True
 
 
-class _NotFitting(ValueError):
+class _NotFittingError(ValueError):
     """Inside this module only: the reason why a value does not fit."""
 
 
@@ -78,14 +80,14 @@ def chunk_from_rows(rows: Sequence[Sequence[Any]], columns: Sequence[Column]) ->
     converters = [(_CONVERTERS[column.kind], column) for column in columns]
     good: list[list[Any]] = []
     misfits: list[Misfit] = []
-    for row in rows:
+    for position, row in enumerate(rows):
         values: list[Any] = []
         for (convert, column), value in zip(converters, row, strict=True):
             try:
                 values.append(None if value is None else convert(value, column))
-            except _NotFitting as problem:
+            except _NotFittingError as problem:
                 reason = f"{_describe(value)} does not fit {column.declared or column.kind}: {problem}"
-                misfits.append(Misfit(_misfit_record(row, columns), column.name, reason))
+                misfits.append(Misfit(_misfit_record(row, columns), column.name, reason, position))
                 break
         else:
             good.append(values)
@@ -115,12 +117,12 @@ def _json_or_raw(value: Any, column: Column) -> Any:
         return None
     try:
         fitting = _CONVERTERS[column.kind](value, column)
-    except _NotFitting:
+    except _NotFittingError:
         return raw_json(value)
     return json_values(pa.array([fitting], column.arrow_type()), column)[0]
 
 
-def raw_json(value: Any) -> Any:  # noqa: ANN401 - any value of any driver
+def raw_json(value: Any) -> Any:
     """A value as JSON can carry it without changing it."""
     match value:
         case None | bool() | int() | str():
@@ -139,39 +141,37 @@ def raw_json(value: Any) -> Any:  # noqa: ANN401 - any value of any driver
 
 def _integer(value: Any, column: Column) -> Any:
     if isinstance(value, str | bytes):
-        raise _NotFitting("not an integer")
+        raise _NotFittingError("not an integer")
     if isinstance(value, float) and (not value.is_integer() or abs(value) >= _FLOAT_EXACT_INTEGER):
-        raise _NotFitting("it has a fraction or more digits than a real number keeps")
+        raise _NotFittingError("it has a fraction or more digits than a real number keeps")
     number = int(value)
     if number != value:
-        raise _NotFitting("it has a fraction")
+        raise _NotFittingError("it has a fraction")
     if not column.minimum <= number <= column.maximum:
-        raise _NotFitting(f"outside {column.minimum} to {column.maximum}")
+        raise _NotFittingError(f"outside {column.minimum} to {column.maximum}")
     return number if column.fits_int64 else decimal.Decimal(number)
 
 
 def _decimal(value: Any, column: Column) -> decimal.Decimal:
     number = _as_decimal(value)
-    assert column.precision is not None
-    assert column.scale is not None
     if not number.is_finite():
-        raise _NotFitting("not a finite number")
+        raise _NotFittingError("not a finite number")
     quantum = decimal.Decimal(1).scaleb(-column.scale)
     fitted = number.quantize(quantum, context=_WIDE_CONTEXT)
     if fitted != number:
-        raise _NotFitting(f"more than {column.scale} digits after the point")
+        raise _NotFittingError(f"more than {column.scale} digits after the point")
     if abs(fitted) >= decimal.Decimal(1).scaleb(column.precision - column.scale):
-        raise _NotFitting(f"more than {column.precision} digits")
+        raise _NotFittingError(f"more than {column.precision} digits")
     return fitted
 
 
 def _as_decimal(value: Any) -> decimal.Decimal:
     if isinstance(value, bytes):
-        raise _NotFitting("not a number")
+        raise _NotFittingError("not a number")
     try:
         return decimal.Decimal(repr(value)) if isinstance(value, float) else decimal.Decimal(value)
     except decimal.InvalidOperation:
-        raise _NotFitting("not a number") from None
+        raise _NotFittingError("not a number") from None
 
 
 def _exact_number(value: Any, _: Column) -> str:
@@ -180,23 +180,23 @@ def _exact_number(value: Any, _: Column) -> str:
 
 def _float(value: Any, _: Column) -> float:
     if isinstance(value, str | bytes):
-        raise _NotFitting("not a number")
+        raise _NotFittingError("not a number")
     number = float(value)
     if isinstance(value, int) and int(number) != value:
-        raise _NotFitting("more digits than a floating point number keeps")
+        raise _NotFittingError("more digits than a floating point number keeps")
     return number
 
 
 def _boolean(value: Any, _: Column) -> bool:
     if isinstance(value, bool | int) and value in (0, 1):
         return bool(value)
-    raise _NotFitting("neither 0 nor 1")
+    raise _NotFittingError("neither 0 nor 1")
 
 
 def _date(value: Any, column: Column) -> Any:
     if isinstance(value, dt.datetime):
         if value.time() != dt.time.min:
-            raise _NotFitting("it has a time of day")
+            raise _NotFittingError("it has a time of day")
         return value.date()
     return value if isinstance(value, dt.date) else _parsed(value, column)
 
@@ -205,7 +205,7 @@ def _timestamp(value: Any, column: Column) -> Any:
     zoned = column.kind is Kind.TIMESTAMP_TZ
     if isinstance(value, dt.datetime):
         if (value.tzinfo is not None) != zoned:
-            raise _NotFitting("it has no time zone" if zoned else "it has a time zone")
+            raise _NotFittingError("it has no time zone" if zoned else "it has a time zone")
         return value
     if isinstance(value, dt.date) and not zoned:
         return dt.datetime.combine(value, dt.time.min)
@@ -215,7 +215,7 @@ def _timestamp(value: Any, column: Column) -> Any:
 def _time(value: Any, column: Column) -> Any:
     if isinstance(value, dt.timedelta):
         if not dt.timedelta(0) <= value < dt.timedelta(days=1):
-            raise _NotFitting("longer than a day")
+            raise _NotFittingError("longer than a day")
         return (dt.datetime.min + value).time()
     return value if isinstance(value, dt.time) else _parsed(value, column)
 
@@ -223,11 +223,11 @@ def _time(value: Any, column: Column) -> Any:
 def _parsed(value: Any, column: Column) -> Any:
     """A date or time from its ISO text, by the same parser that the fast path uses for whole columns."""
     if not isinstance(value, str):
-        raise _NotFitting("not an ISO date or time")
+        raise _NotFittingError("not an ISO date or time")
     try:
         return parse_iso(pa.array([value]), column.arrow_type())[0]
     except pa.ArrowInvalid:
-        raise _NotFitting("not an ISO text of that type") from None
+        raise _NotFittingError("not an ISO text of that type") from None
 
 
 def _text(value: Any, _: Column) -> str:
@@ -235,7 +235,7 @@ def _text(value: Any, _: Column) -> str:
         case str():
             return value
         case bytes() | bytearray() | memoryview():
-            raise _NotFitting("not a text")
+            raise _NotFittingError("not a text")
         case float():
             return repr(value)
         case decimal.Decimal():
@@ -257,18 +257,18 @@ def _binary(value: Any, _: Column) -> bytes:
         return value.encode()
     if isinstance(value, bytes | bytearray | memoryview):
         return bytes(value)
-    raise _NotFitting("not bytes")
+    raise _NotFittingError("not bytes")
 
 
 def _json(value: Any, _: Column) -> str:
     if isinstance(value, bytes | bytearray | memoryview):
-        raise _NotFitting("not JSON text")
+        raise _NotFittingError("not JSON text")
     if not isinstance(value, str):
         return msgspec.json.encode(value).decode()
     try:
         msgspec.json.decode(value)
     except (msgspec.DecodeError, UnicodeError):
-        raise _NotFitting("not JSON text") from None
+        raise _NotFittingError("not JSON text") from None
     return value
 
 

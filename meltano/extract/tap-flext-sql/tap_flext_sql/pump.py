@@ -10,7 +10,7 @@ import contextlib
 import queue
 import threading
 from collections import deque
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeVar, cast
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from tap_flext_sql.misfits import Chunk
     from tap_flext_sql.query import TableQuery
     from tap_flext_sql.readers.protocol import Reader
+
+T = TypeVar("T")
 
 QUEUE_CHUNKS: Final = 4
 _WAKE_SECONDS: Final = 0.1
@@ -38,6 +40,39 @@ class StopSignal:
     def request(self) -> None:
         """Ask for a stop at the next chunk."""
         self.requested = True
+
+
+def in_background(call: Callable[[], T], stop: StopSignal) -> T:
+    """Make one call that may wait for the database, without being deaf to signals.
+
+    Args:
+        call: What to do; it goes on in its thread when a stop is asked for meanwhile.
+        stop: Ends the waiting.
+
+    Returns:
+        What the call returned.
+
+    Raises:
+        StopRequested: If a stop was asked for before the call returned.
+    """
+    answers: queue.Queue[tuple[T | None, BaseException | None]] = queue.Queue(maxsize=1)
+
+    def run() -> None:
+        try:
+            answers.put((call(), None))
+        except BaseException as error:  # handed to the main thread, which raises it
+            answers.put((None, error))
+
+    threading.Thread(target=run, name="ask", daemon=True).start()
+    while not stop.requested:
+        try:
+            answer, error = answers.get(timeout=_WAKE_SECONDS)
+        except queue.Empty:
+            continue
+        if error is not None:
+            raise error
+        return cast("T", answer)
+    raise StopRequested
 
 
 class _Part:
@@ -62,7 +97,7 @@ class _Part:
                         break
             finally:
                 self._reader.close()
-        except BaseException as error:  # noqa: BLE001 - handed to the main thread, which raises it
+        except BaseException as error:  # handed to the main thread, which raises it
             end = error
         self._put(end)
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
 import sqlalchemy as sa
+from sqlalchemy.dialects import registry
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -68,7 +69,7 @@ class TableQuery:
     null_keys: bool | None = None
     limit: int | None = None
 
-    def within(self, key: Column, low: Any, high: Any) -> TableQuery:  # noqa: ANN401 - int, date or datetime
+    def within(self, key: Column, low: Any, high: Any) -> TableQuery:
         """The part of the rows with ``low <= key < high``, an end that is None being open; NULL keys are left out."""
         parts = [Bound(key, sign, value) for sign, value in ((">=", low), ("<", high)) if value is not None]
         return replace(self, bounds=(*self.bounds, *parts), key=key, null_keys=False)
@@ -94,7 +95,7 @@ def conditions(query: TableQuery, bind: Callable[[Bound, int], Any] | None = Non
     """
     clauses: list[sa.ColumnElement[bool]] = []
     if query.key is not None and query.null_keys is not None:
-        key = sa.column(query.key.name)
+        key: sa.ColumnClause[Any] = sa.column(query.key.name)
         clauses.append(key.is_(None) if query.null_keys else key.is_not(None))
     for number, bound in enumerate(query.bounds):
         value = bind(bound, number) if bind else sa.bindparam(f"bound_{number}", bound.value)
@@ -132,8 +133,22 @@ def select_count_of_null_keys(table: TableRef, key: Column) -> sa.Select[Any]:
 
 def select_key_range(query: TableQuery, key: Column) -> sa.Select[Any]:
     """Smallest and largest value of a key, within the query's bounds."""
-    name = sa.column(key.name)
+    name: sa.ColumnClause[Any] = sa.column(key.name)
     return sa.select(sa.func.min(name), sa.func.max(name)).select_from(query.table.clause()).where(*conditions(query))
+
+
+def dialect_of(name: str, **options: Any) -> Dialect:
+    """A dialect to compile for, without a driver.
+
+    Args:
+        name: SQLAlchemy's name of it.
+        options: Its options, for example ``paramstyle``.
+
+    Returns:
+        The dialect.
+    """
+    kind: Callable[..., Dialect] = registry.load(name)
+    return kind(**options)
 
 
 def compile_for(dialect: Dialect, statement: sa.sql.ClauseElement) -> Statement:
@@ -147,7 +162,7 @@ def compile_for(dialect: Dialect, statement: sa.sql.ClauseElement) -> Statement:
         The SQL text and its parameters.
     """
     compiled = statement.compile(dialect=dialect, compile_kwargs={"render_postcompile": True})
-    values: dict[str, Any] = compiled.construct_params()  # type: ignore[attr-defined] # every SQL compiler has it
+    values = dict(compiled.construct_params() or {})
     names = compiled.positiontup  # type: ignore[attr-defined] # None for a dialect with named parameters
     if names is None:
         return Statement(str(compiled), values)

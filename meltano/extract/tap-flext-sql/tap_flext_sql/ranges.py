@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 SPLIT_KINDS: Final = frozenset({Kind.INTEGER, Kind.DATE, Kind.TIMESTAMP, Kind.TIMESTAMP_TZ})
 
 
-def split(query: TableQuery, key: Column, low: Any, high: Any, ranges: int) -> list[TableQuery]:  # noqa: ANN401
+def split(query: TableQuery, key: Column, low: Any, high: Any, ranges: int) -> list[TableQuery]:
     """Split a full-table query.
 
     Args:
@@ -42,7 +42,7 @@ def split(query: TableQuery, key: Column, low: Any, high: Any, ranges: int) -> l
     return [*nulls, *parts]
 
 
-def _edges(low: Any, high: Any, ranges: int) -> list[Any]:  # noqa: ANN401 - int, date or datetime
+def _edges(low: Any, high: Any, ranges: int) -> list[Any]:
     """The keys at which a new range begins, strictly between low and high, ascending."""
     width = high - low
     unit: Any = 1

@@ -82,7 +82,7 @@ def _iso_timestamps(array: pa.Array) -> list[Any]:
 
 
 def _decimal_texts(array: pa.Array, column: Column) -> list[Any]:
-    if column.scale is not None and column.scale <= _PLAIN_SCALE:
+    if column.scale <= _PLAIN_SCALE:
         return _as_list(pc.cast(array, pa.string()))
     return [None if value is None else plain_decimal(value) for value in array.to_pylist()]
 
@@ -118,7 +118,7 @@ class RecordLines:
         names = self._names
         head = self._head
         encode = _ENCODER.encode
-        parts = []
+        parts: list[bytes] = []
         for row in zip(*json_columns(batch, self._columns), strict=True):
             parts += (head, encode(dict(zip(names, row, strict=True))), tail)
         return b"".join(parts)

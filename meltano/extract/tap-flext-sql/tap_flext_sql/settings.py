@@ -62,7 +62,7 @@ CONFIG_JSONSCHEMA: Final[dict[str, Any]] = th.PropertiesList(
         "url_options",
         th.ObjectType(additional_properties=th.StringType),
         title="URL options",
-        description="Further options of the URL's query part, for example {\"sslmode\": \"require\"}.",
+        description='Further options of the URL\'s query part, for example {"sslmode": "require"}.',
     ),
     th.Property(
         "schemas",

@@ -43,15 +43,16 @@ def _shape(declared: str) -> dict[str, Any]:
         return {"kind": Kind.TEXT}
     name = " ".join(match["name"].split())
     numbers = [int(part) for part in re.findall(r"-?\d+", match["args"] or "")]
+    precision, scale = [*numbers, None, None][:2]
     whole = f"{name} {match['rest'] or ''}".strip()
     if name.startswith(("TIMESTAMP", "DATETIME")):
         return _timestamp_shape(whole, numbers)
     if name in _INTEGERS or name.startswith(("INT", "UNSIGNED")):
         return {"kind": Kind.INTEGER}
     if name == "NUMBER":
-        return oracle_number(*[*numbers, None, None][:2])
+        return oracle_number(precision, scale)
     if name in {"DECIMAL", "NUMERIC", "DEC", "MONEY"}:
-        return number_of(*[*numbers, None, None][:2])
+        return number_of(precision, scale)
     if name in _FLOATS:
         return {"kind": Kind.FLOAT}
     if name in {"BOOLEAN", "BOOL"}:

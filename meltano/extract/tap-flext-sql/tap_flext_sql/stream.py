@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-import dataclasses
 import logging
 from typing import TYPE_CHECKING, Any, Final
 
@@ -12,37 +10,29 @@ from singer_sdk.mapper import SameRecordTransform
 from singer_sdk.singerlib import MetadataMapping
 from singer_sdk.streams import Stream
 
-from tap_flext_sql.bookmarks import (
-    Progress,
-    check_key,
-    parse_value,
-    render_value,
-    signpost,
-    step_back,
-    stored_bookmark,
-)
+from tap_flext_sql.bookmarks import Progress, render_value
 from tap_flext_sql.catalog import plan_from_entry
-from tap_flext_sql.columns import KEY_KINDS, Column, Kind
-from tap_flext_sql.errors import ColumnMissing, SettingsError, ValueMisfit
-from tap_flext_sql.pump import Pump, StopRequested
-from tap_flext_sql.query import Bound, TableQuery
-from tap_flext_sql.settings import DEFAULT_BATCH_ROWS, FULL_TABLE, INCREMENTAL, TableOptions, options_for
+from tap_flext_sql.errors import ValueMisfitError
+from tap_flext_sql.pump import StopRequested
+from tap_flext_sql.settings import DEFAULT_BATCH_ROWS, FULL_TABLE, INCREMENTAL
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Generator, Iterator, Mapping
 
     import pyarrow as pa
-    from singer_sdk.helpers._batch import BaseBatchFileEncoding, BatchConfig
+    from singer_sdk.helpers._batch import BaseBatchFileEncoding, BatchConfig, SDKBatchMessage
     from singer_sdk.helpers.types import Context, Record
     from singer_sdk.metrics import Counter
 
     from tap_flext_sql.catalog import CatalogDict
+    from tap_flext_sql.columns import Column
     from tap_flext_sql.misfits import Chunk, Misfit
-    from tap_flext_sql.outlets import Outlet
-    from tap_flext_sql.readers.protocol import Reader
+    from tap_flext_sql.outlets import MappedOutlet, Outlet, RecordOutlet
+    from tap_flext_sql.table_read import TableRead
     from tap_flext_sql.tap import TapFlextSQL
 
 _SHOWN_MISFITS: Final = 10
+_SHOWN_KEY: Final = 200
 _PROGRESS_MARKERS: Final = "progress_markers"
 
 
@@ -66,13 +56,14 @@ class TableStream(Stream):
         self.forced_replication_method = self.plan.replication_method
         self._misfits_seen = 0
         self._rows_sent = 0
+        self._rows_read = 0
 
     @property
     def emit_activate_version_messages(self) -> bool:
         """The SDK's own ACTIVATE_VERSION comes before the first row; ours comes after the last one, see ``_finish``."""
         return False
 
-    def get_replication_key_signpost(self, context: Context | None = None) -> None:  # noqa: ARG002 - as in the SDK
+    def get_replication_key_signpost(self, context: Context | None = None) -> None:
         """The SDK's signpost is this machine's clock; ours is the database's, see ``bookmarks.signpost``."""
         return
 
@@ -105,97 +96,12 @@ class TableStream(Stream):
         properties = self.schema["properties"]
         return {**self.schema, "properties": {column.name: properties[column.name] for column in self.columns}}
 
-    @property
-    def _options(self) -> TableOptions:
-        return options_for(self.plan.table, list(self.plan.columns), self.config)
+    def _table_read(self) -> TableRead:
+        from tap_flext_sql.table_read import TableRead
 
-    # Reading
-
-    def _open_reader(self) -> Reader:
-        from tap_flext_sql.readers.opening import open_reader
-
-        return open_reader(self._sql_tap.source, self.config, self._sql_tap.snapshot)
-
-    def _base_query(self) -> TableQuery:
-        missing = self.plan.always_read - set(self.plan.columns)
-        if missing:
-            raise ColumnMissing(
-                f"Stream '{self.name}' names column '{sorted(missing)[0]}' as a key, which table '{self.plan.table}' "
-                "does not have",
-                "Correct the key in the catalog, or run discovery again.",
-            )
-        if not self.columns:
-            raise SettingsError(f"No column of stream '{self.name}' is selected", "Select one, or deselect the stream.")
-        return TableQuery(self.plan.table, self.columns, limit=self.ABORT_AT_RECORD_COUNT)
-
-    def _queries(self, progress: Progress | None) -> list[TableQuery]:
-        """What to read, in the order in which it is to be sent."""
-        base = self._base_query()
-        if progress is None:
-            return self._split(base)
-        key = progress.column
-        keyed = dataclasses.replace(base, key=key, null_keys=False)
-        start = self._start_of(progress)
-        if start is not None:
-            self._warn_of_null_keys(key)
-            return [dataclasses.replace(keyed, bounds=(Bound(key, ">=", start),))]
-        if key.nullable:
-            return [dataclasses.replace(keyed, null_keys=True), keyed]
-        return [keyed]
-
-    def _start_of(self, progress: Progress) -> Any:  # noqa: ANN401 - a key's value
-        options = self._options
-        if progress.start is not None:
-            overlap = options.overlap
-            seconds = overlap if overlap is not None else self.config.get("overlap_seconds") or 0
-            count = overlap if overlap is not None else self.config.get("overlap_count") or 0
-            return step_back(progress.column, progress.start, float(seconds), float(count))
-        if options.start_value is not None:
-            return parse_value(progress.column, options.start_value, "start_value")
-        if progress.column.kind in {Kind.DATE, Kind.TIMESTAMP, Kind.TIMESTAMP_TZ} and self.config.get("start_date"):
-            return parse_value(progress.column, self.config["start_date"], "start_date")
-        return None
-
-    def _warn_of_null_keys(self, key: Column) -> None:
-        if not key.nullable or not self.config.get("count_null_keys", True):
-            return
-        with contextlib.closing(self._open_reader()) as reader:
-            count = reader.count_null_keys(self.plan.table, key)
-        if count:
-            self.log(
-                "Stream '%s': %d rows have no value in replication key '%s' and are left out; a full refresh reads "
-                "them too",
-                self.name,
-                count,
-                key.name,
-                level=logging.WARNING,
-            )
-
-    def _split(self, base: TableQuery) -> list[TableQuery]:
-        options = self._options
-        ranges = options.split_ranges or int(self.config.get("split_ranges") or 1)
-        if ranges == 1 or base.limit is not None:
-            return [base]
-        from tap_flext_sql.ranges import SPLIT_KINDS, split
-
-        key = self._split_key(options)
-        if key is None or key.kind not in SPLIT_KINDS:
-            if options.split_key or options.split_ranges:
-                raise SettingsError(
-                    f"Table '{self.plan.table}' cannot be split"
-                    + (f" by '{options.split_key}'" if options.split_key else ""),
-                    "Set split_key in table_options to an integer, date or timestamp column.",
-                )
-            return [base]
-        with contextlib.closing(self._open_reader()) as reader:
-            low, high = reader.key_range(base, key)
-        return split(base, key, low, high, ranges)
-
-    def _split_key(self, options: TableOptions) -> Column | None:
-        if options.split_key:
-            return self.plan.columns.get(options.split_key)
-        keys = self.plan.key_properties
-        return self.plan.columns.get(keys[0]) if len(keys) == 1 else None
+        tap = self._sql_tap
+        limit = self.ABORT_AT_RECORD_COUNT
+        return TableRead(tap.source, self.config, self.plan, self.columns, limit, tap.stop, self.logger)
 
     # Sending
 
@@ -220,7 +126,9 @@ class TableStream(Stream):
             self.log("Stream '%s' has stream maps, which work on records: sending RECORD, not BATCH", self.name)
             self._run(self._mapped_outlet())
 
-    def _sync_records(self, context: Context | None = None, *, write_messages: bool = True) -> Iterator[Record]:
+    def _sync_records(
+        self, context: Context | None = None, *, write_messages: bool = True
+    ) -> Generator[Record, Any, Any]:
         """Send the rows as RECORD lines; only without ``write_messages`` are records yielded (SDK batch encoders)."""
         if write_messages:
             self._run(self._record_outlet() if self._is_plain else self._mapped_outlet())
@@ -245,14 +153,14 @@ class TableStream(Stream):
         raw: Mapping[str, Any] = self.config.get("batch_config") or {}
         return int(raw.get("batch_size") or self.config.get("batch_rows") or DEFAULT_BATCH_ROWS)
 
-    def _record_outlet(self) -> Any:  # noqa: ANN401 - RecordOutlet, imported lazily
+    def _record_outlet(self) -> RecordOutlet:
         from tap_flext_sql.outlets import RecordOutlet
         from tap_flext_sql.record_lines import RecordLines
 
         lines = RecordLines(self.name, self.columns, self._stream_version)
         return RecordOutlet(lines, self._sql_tap.write_lines)
 
-    def _mapped_outlet(self) -> Any:  # noqa: ANN401 - MappedOutlet, imported lazily
+    def _mapped_outlet(self) -> MappedOutlet:
         from tap_flext_sql.outlets import MappedOutlet
 
         return MappedOutlet(self.columns, self._write_record_message)
@@ -268,9 +176,10 @@ class TableStream(Stream):
         """Read everything and send it, with a STATE after each part that is out."""
         self._check_stop()
         with self.get_record_counter() as counter, self.get_sync_timer():
-            progress = self._begin()
+            read = self._table_read()
+            progress = self._begin(read)
             try:
-                with self._pump(progress) as pump:
+                with read.pump(progress) as pump:
                     for chunk in pump:
                         self._send(chunk, outlet, progress, counter)
             except StopRequested:
@@ -286,41 +195,20 @@ class TableStream(Stream):
     def _counted_chunks(self) -> Iterator[Chunk]:
         """Chunks for the SDK's own batch encoders, which write the STATE themselves after each batch."""
         with self.get_record_counter() as counter, self.get_sync_timer():
-            progress = self._begin()
-            with self._pump(progress) as pump:
+            read = self._table_read()
+            progress = self._begin(read)
+            with read.pump(progress) as pump:
                 for chunk in pump:
                     counter.increment(chunk.batch.num_rows + len(chunk.misfits))
                     yield chunk
                     _note(progress, chunk.batch, chunk.in_order)
             self._finish(progress)
 
-    def _pump(self, progress: Progress | None) -> Pump:
-        queries = self._queries(progress)
-        parallel = 1 if progress is not None else int(self.config.get("split_parallel") or 2)
-        return Pump(self._open_reader, queries, self._sql_tap.stop, parallel)
-
-    def _begin(self) -> Progress | None:
+    def _begin(self, read: TableRead) -> Progress | None:
         """Find where to start; mark a full table's state as unfinished."""
-        if self.replication_method not in {FULL_TABLE, INCREMENTAL}:
-            raise SettingsError(
-                f"Stream '{self.name}' asks for replication method {self.replication_method}",
-                "This tap knows FULL_TABLE and INCREMENTAL.",
-            )
-        if self.replication_key is None or self.replication_method == FULL_TABLE:
-            if self.replication_method == INCREMENTAL:
-                raise SettingsError(
-                    f"Stream '{self.name}' is to be read incrementally, but has no replication key",
-                    "Set replication-key in its metadata, or replication_method to FULL_TABLE.",
-                )
+        progress = read.begin(self.stream_state)
+        if progress is None:
             self._mark_unfinished()
-            return None
-        key = check_key(self.plan.columns.get(self.replication_key), self.replication_key, str(self.plan.table))
-        start = stored_bookmark(self.stream_state, key)
-        self.log("Stream '%s' starts at %s = %s", self.name, key.name, start)
-        progress = Progress(key, start)
-        if key.kind in KEY_KINDS - {Kind.INTEGER, Kind.DECIMAL, Kind.EXACT_NUMBER, Kind.TEXT}:
-            with contextlib.closing(self._open_reader()) as reader:
-                progress.limit = signpost(key, reader.clock(), self.config.get("timezone") or "UTC")
         return progress
 
     def _send(self, chunk: Chunk, outlet: Outlet, progress: Progress | None, counter: Counter) -> None:
@@ -341,13 +229,15 @@ class TableStream(Stream):
                 self._save(progress, complete=False)
             if rows.num_rows:
                 self._check_stop()
+        self._rows_read += chunk.batch.num_rows + len(chunk.misfits)
 
     def _report(self, misfit: Misfit) -> None:
         self._misfits_seen += 1
         keys = {name: misfit.record.get(name) for name in self.plan.key_properties}
-        place = f"Stream '{self.name}', row {keys or misfit.record}, column '{misfit.column}': {misfit.reason}"
+        row = str(keys)[:_SHOWN_KEY] if keys else f"number {self._rows_read + misfit.position + 1}"
+        place = f"Stream '{self.name}', row {row}, column '{misfit.column}': {misfit.reason}"
         if self.config.get("on_misfit") == "fail":
-            raise ValueMisfit(place, "Correct the row, change the column's type, or set on_misfit to record.")
+            raise ValueMisfitError(place, "Correct the row, change the column's type, or set on_misfit to record.")
         if self._misfits_seen <= _SHOWN_MISFITS:
             self.log("%s; it is sent as a RECORD with its raw value", place, level=logging.WARNING)
 
@@ -408,7 +298,9 @@ class TableStream(Stream):
     def finalize_state_progress_markers(self, state: dict[str, Any] | None = None) -> None:
         """The SDK's last step of a stream; ``_finish`` did it."""
 
-    def _generate_batch_messages(self, encoding: BaseBatchFileEncoding, manifest: list[str]) -> Iterator[Any]:
+    def _generate_batch_messages(
+        self, encoding: BaseBatchFileEncoding, manifest: list[str]
+    ) -> Generator[SDKBatchMessage, None, None]:
         """BATCH messages with the version of a full table."""
         for message in super()._generate_batch_messages(encoding, manifest):
             message.version = self._stream_version

@@ -37,7 +37,7 @@ class TapFlextSQL(Tap):
     dynamic_catalog = True
     message_writer_class = MsgSpecWriter
 
-    def __init__(self, *, catalog: Any = None, **kwargs: Any) -> None:  # noqa: ANN401 - the SDK's own arguments
+    def __init__(self, *, catalog: Any = None, **kwargs: Any) -> None:
         self.stop = StopSignal()
         self.snapshot: str | None = None
         self._is_syncing = False

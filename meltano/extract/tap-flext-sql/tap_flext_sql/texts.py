@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import datetime as dt
-import decimal
 import math
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import pyarrow as pa
 import pyarrow.compute as pc
+
+if TYPE_CHECKING:
+    import decimal
 
 _DAY_ZERO: Final = "1970-01-01T"
 

@@ -19,13 +19,20 @@ import msgspec
 import pyarrow as pa
 import pyarrow.compute as pc
 import sqlalchemy as sa
-from sqlalchemy.dialects import sqlite as sqlite_dialect
 
 from tap_flext_sql.columns import Column, Kind
 from tap_flext_sql.conform import conform
 from tap_flext_sql.errors import SettingsError, TapError, explain
 from tap_flext_sql.misfits import Chunk, chunk_from_rows
-from tap_flext_sql.query import Statement, compile_for, conditions, select_count_of_null_keys, select_key_range, select_rows
+from tap_flext_sql.query import (
+    Statement,
+    compile_for,
+    conditions,
+    dialect_of,
+    select_count_of_null_keys,
+    select_key_range,
+    select_rows,
+)
 from tap_flext_sql.sqlite_types import affinity
 
 if TYPE_CHECKING:
@@ -33,7 +40,7 @@ if TYPE_CHECKING:
 
     from tap_flext_sql.query import Bound, TableQuery, TableRef
 
-_DIALECT: Final = sqlite_dialect.dialect(paramstyle="qmark")
+_DIALECT: Final = dialect_of("sqlite", paramstyle="qmark")
 _CHUNK_BYTES: Final = 32 * 1024 * 1024
 _SAMPLE_ROWS: Final = 200
 _DRIVER_ERRORS: Final = (OSError, adbc_driver_manager.Error, pa.ArrowException)
@@ -152,9 +159,9 @@ class SqliteReader:
             if name in taken:
                 continue
             try:
-                self._scalars(sa.select(sa.func.max(sa.literal_column(name))).where(sa.false()).select_from(
-                    query.table.clause()
-                ))
+                self._scalars(
+                    sa.select(sa.func.max(sa.literal_column(name))).where(sa.false()).select_from(query.table.clause())
+                )
             except _DRIVER_ERRORS:
                 return None
             return name
@@ -164,8 +171,8 @@ class SqliteReader:
         """Whether the order of the key's texts is the order in time: true when all of them have one form."""
         if query.key is None or not query.key.is_instant or query.null_keys:
             return True
-        key = sa.column(query.key.name)
-        form = sa.func.substr(key, 11, 1)
+        key: sa.ColumnClause[Any] = sa.column(query.key.name)
+        form: sa.ColumnElement[Any] = sa.func.substr(key, 11, 1)
         if query.key.kind is Kind.TIMESTAMP_TZ:
             # "05Z" sorts after "05.5Z", but "05+00:00" before "05.5+00:00".
             zulu = sa.literal_column("'Z'").concat(sa.func.instr(key, ".") > 0)
@@ -182,7 +189,7 @@ class SqliteReader:
         sample = sa.select(*[sa.column(c.name) for c in wide]).select_from(query.table.clause())
         few = sample.limit(sa.literal_column(str(_SAMPLE_ROWS))).subquery("few")
         sizes = [sa.func.coalesce(sa.func.length(sa.cast(column, sa.LargeBinary)), 0) for column in few.c]
-        total = sizes[0]
+        total: sa.ColumnElement[Any] = sizes[0]
         for size in sizes[1:]:
             total = total + size
         largest = self._scalars(sa.select(sa.func.max(total)))[0] or 0
@@ -193,7 +200,7 @@ class SqliteReader:
         statement = compile_for(_DIALECT, select)
         with self._connection.cursor() as cursor:
             cursor.execute(statement.sql, statement.parameters or None)
-            row: tuple[Any, ...] = cursor.fetchone()
+            row: tuple[Any, ...] = cursor.fetchone() or ()
             return row
 
     def clock(self) -> dt.datetime:
@@ -264,7 +271,7 @@ def _expression(column: Column) -> sa.ColumnElement[Any]:
 
 
 def _tagged(column: Column) -> sa.ColumnElement[Any]:
-    value = sa.column(column.name)
+    value: sa.ColumnClause[Any] = sa.column(column.name)
     tagged = sa.case(
         (sa.func.typeof(value) == sa.literal_column("'integer'"), sa.literal_column("'i'").concat(value)),
         (
@@ -277,7 +284,7 @@ def _tagged(column: Column) -> sa.ColumnElement[Any]:
     return sa.cast(tagged, sa.LargeBinary)
 
 
-def _untag(tagged: bytes | None) -> Any:  # noqa: ANN401 - a value of any storage class
+def _untag(tagged: bytes | None) -> Any:
     if not tagged:
         return None
     tag, body = tagged[:1], tagged[1:]
@@ -297,7 +304,7 @@ def _bind(bound: Bound, number: int) -> sa.ColumnElement[Any]:
     return sa.bindparam(f"bound_{number}", stored_bound(bound))
 
 
-def stored_bound(bound: Bound) -> Any:  # noqa: ANN401 - a value of any storage class
+def stored_bound(bound: Bound) -> Any:
     """A key's bound in the form that SQLite compares.
 
     Timestamps are stored as ISO texts, with ``T`` or a space, with or without a fraction, perhaps with an offset. The
