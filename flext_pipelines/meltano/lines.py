@@ -94,10 +94,19 @@ class LineReader(threading.Thread):
         listen: Called with each line.
         at_end: Called once when everybody who writes to the pipe has closed it.
         name: Name of the thread.
+        longest: Bytes of a line that are kept.
     """
 
-    def __init__(self, pipe: int, listen: Callable[[str], None], at_end: Callable[[], None], name: str) -> None:
+    def __init__(
+        self,
+        pipe: int,
+        listen: Callable[[str], None],
+        at_end: Callable[[], None],
+        name: str,
+        longest: int = LONGEST_LINE,
+    ) -> None:
         super().__init__(name=name, daemon=True)
+        self._longest = longest
         self._pipe = pipe
         self._listen = listen
         self._at_end = at_end
@@ -105,7 +114,7 @@ class LineReader(threading.Thread):
 
     def run(self) -> None:
         """Until the pipe is closed by everybody who writes to it."""
-        splitter = LineSplitter()
+        splitter = LineSplitter(self._longest)
         try:
             while data := os.read(self._pipe, _CHUNK):
                 for line in splitter.feed(data):

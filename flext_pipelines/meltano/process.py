@@ -25,7 +25,7 @@ from typing import Literal, NamedTuple
 
 from flext_pipelines.errors import TimedOutError, UnavailableError
 from flext_pipelines.meltano import watchdog
-from flext_pipelines.meltano.lines import LineReader, Tail
+from flext_pipelines.meltano.lines import LONGEST_LINE, LineReader, Tail
 
 Ending = Literal["exited", "timed_out", "stopped"]
 _TICK = 0.25
@@ -184,10 +184,12 @@ class Running:
         mark: See ``Invocation``.
         on_out: Called with each line of standard output, in a thread of its own.
         on_err: The same for standard error.
+        longest_line: Bytes of a line of standard output that are kept.
         guard: The watchdog.
 
     Attributes:
         blocks_over: How many blocks of a Meltano run are over; whoever reads standard error counts them.
+        stopping: True once it was told to stop.
     """
 
     def __init__(
@@ -199,6 +201,7 @@ class Running:
         on_out: Callable[[str], None],
         on_err: Callable[[str], None],
         guard: Guard,
+        longest_line: int = LONGEST_LINE,
     ) -> None:
         self._process = process
         self._guard = guard
@@ -207,9 +210,10 @@ class Running:
         self._gone = False
         self.group = watchdog.Group(process.pid, mark)
         self.blocks_over = 0
+        self.stopping = False
         guard.watch(process.pid, mark, (pipes.read_out, pipes.read_err))
         self._readers = [
-            LineReader(pipes.read_out, on_out, self._wake, f"meltano-{process.pid}-out"),
+            LineReader(pipes.read_out, on_out, self._wake, f"meltano-{process.pid}-out", longest_line),
             LineReader(pipes.read_err, on_err, self._wake, f"meltano-{process.pid}-err"),
         ]
 
@@ -291,6 +295,7 @@ class Running:
 
     def _climb(self, graces: Graces) -> None:
         over = self.blocks_over
+        self.stopping = True
         watchdog.stop_gently(
             self.group,
             tap_seconds=graces.tap_seconds,
@@ -351,6 +356,7 @@ def launch(
     graces: Graces,
     folder: Path | None = None,
     keep: Sequence[int] = (),
+    longest_line: int = LONGEST_LINE,
 ) -> Running:
     """Start a process with a watchdog beside it.
 
@@ -361,6 +367,7 @@ def launch(
         graces: How long the steps of a stop by the watchdog may take.
         folder: Removed by the watchdog after a stop.
         keep: Descriptors that the watchdog keeps open when we die: locks.
+        longest_line: Bytes of a line of standard output that are kept.
 
     Raises:
         UnavailableError: It cannot be started.
@@ -372,7 +379,9 @@ def launch(
     except BaseException:
         guard.call_off()
         raise
-    return Running(process, pipes, mark=invocation.mark, on_out=on_out, on_err=on_err, guard=guard)
+    return Running(
+        process, pipes, mark=invocation.mark, on_out=on_out, on_err=on_err, guard=guard, longest_line=longest_line
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -399,6 +408,7 @@ def run_to_end(
     on_line: Callable[[str], None] | None = None,
     graces: Graces | None = None,
     folder: Path | None = None,
+    longest_line: int = LONGEST_LINE,
 ) -> Finished:
     """Run a short command (a discovery, an installation) to its end and give back what it wrote.
 
@@ -408,6 +418,7 @@ def run_to_end(
         on_line: Called with each line of standard error, in the waiting thread.
         graces: How long the steps of a stop may take.
         folder: Removed when we are killed meanwhile.
+        longest_line: Bytes of a line of standard output that are kept; a catalog may be one line of many MB.
 
     Raises:
         TimedOutError: It took longer; nothing of it is left.
@@ -424,7 +435,14 @@ def run_to_end(
             running.note(lambda: on_line(waiting.get_nowait()))
 
     patience = graces or Graces(5, 5)
-    with launch(invocation, on_out=output.append, on_err=listen, graces=patience, folder=folder) as running:
+    with launch(
+        invocation,
+        on_out=output.append,
+        on_err=listen,
+        graces=patience,
+        folder=folder,
+        longest_line=longest_line,
+    ) as running:
         ended = running.wait(graces=patience, timeout_seconds=timeout_seconds)
     if ended.ending == "timed_out":
         raise TimedOutError(
