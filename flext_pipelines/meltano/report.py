@@ -41,6 +41,8 @@ class Readings:
     tail: Sequence[str]
     before: Mapping[str, Mapping[str, object]]
     after: Mapping[str, Mapping[str, object]]
+    streams: Mapping[str, Sequence[Stream]]
+    """By tap, what this run told it to extract; empty where that is not known."""
 
     def tally_of(self, number: int) -> BlockTally | None:
         """What was said in a block; None when its turn never came."""
@@ -147,7 +149,7 @@ def _block_status(heard: BlockTally | None, run_status: Status) -> Status:
     if heard is None or (heard.result is None and not heard.plugins):
         return "unknown"
     if heard.result is not None and heard.result.success:
-        return "succeeded"
+        return "cancelled" if heard.stopped else "succeeded"
     return "cancelled" if run_status == "cancelled" else "failed"
 
 
@@ -194,11 +196,8 @@ def _stream_status(heard: BlockTally | None, sums: StreamTally, run: Status, err
     """One stream of a block. A block that failed spares the streams whose rows all arrived before."""
     if heard is None:
         return "unknown"
-    if heard.result is not None and heard.result.success:
-        lost = error is not None and lost_rows(sums) > 0
-        if run == "cancelled" and sums.seconds is None and sums.extracted is None:
-            return "cancelled"
-        return "failed" if lost else "succeeded"
+    if heard.result is not None and heard.result.success and not heard.stopped:
+        return "failed" if error is not None and lost_rows(sums) > 0 else "succeeded"
     if sums.status == "failed":
         return "cancelled" if run == "cancelled" else "failed"
     if sums.status == "succeeded" and sums.counted_loaded is not None and sums.extracted is not None:
@@ -213,7 +212,8 @@ def _stream_status(heard: BlockTally | None, sums: StreamTally, run: Status, err
 def _streams_of(readings: Readings, block: Block) -> list[Stream]:
     """Streams that the block was to move, as far as the catalogue knows them."""
     tap = block.tap or ""
-    selected = readings.catalogue.selected_streams(tap)
+    told = readings.streams.get(tap)
+    selected = told or readings.catalogue.selected_streams(tap)
     wanted = readings.plan.streams.get(tap)
     found = [stream for stream in selected if stream.discovered or stream.name != tap]
     if wanted is None:

@@ -251,6 +251,7 @@ class _OneRun:
             tail=self.tail.lines(),
             before=before,
             after=read_states(self.project, self.plan.state_ids),
+            streams={tap: self.sandbox.selected_streams(tap) for tap in self.plan.taps},
         )
 
 
@@ -284,6 +285,7 @@ class _Listener:
         clean = self._redact(line)
         self._keep(clean)
         record = parse_line(clean)
+        self.tally.stopping = self.running.stopping
         self.tally.add(record)
         self.running.blocks_over = self.tally.blocks_over
         if isinstance(record, JobStarted) or self.tally.no_blocks:

@@ -24,8 +24,10 @@ from typing import TYPE_CHECKING
 from flext_pipelines.errors import FlextError, StorageFullError, UnavailableError
 from flext_pipelines.meltano import system_database, watchdog
 from flext_pipelines.meltano.locks import FileLock, Holder, is_free
+from flext_pipelines.meltano.run_catalog import selected_streams
 
 if TYPE_CHECKING:
+    from flext_pipelines.meltano.catalogue import Stream
     from flext_pipelines.meltano.project import MeltanoProject
 
 CATALOG_SECONDS = 3600.0
@@ -68,6 +70,10 @@ class Sandbox:
             "XDG_STATE_HOME": str(self.state_home),
             "FLEXT_BATCH_ROOT": str(self.batches),
         }
+
+    def selected_streams(self, tap: str) -> tuple[Stream, ...]:
+        """What the run told a tap to extract; none when that is not known."""
+        return selected_streams(tap, self.system_folder / "run" / tap / _CATALOG_FILES[0])
 
     def take_catalogs(self, project: MeltanoProject, taps: Sequence[str]) -> None:
         """Lay catalogs that earlier runs discovered where Meltano looks for them; it checks their key itself."""

@@ -35,6 +35,10 @@ from flext_pipelines.values import Progress
 _LAST_WORDS = 12
 _MOST_WARNINGS = 50
 _WIDTH = 2000
+_MILESTONES = {
+    "Running catalog discovery": "asking the tap what it offers",
+    "No state was found, complete import.": "no bookmark yet, so everything is extracted",
+}
 _BYTES = ("record_bytes", "batch_bytes", "bytes")
 
 
@@ -84,9 +88,15 @@ class BlockTally:
     number: int
     state_id: str | None = None
     state_saved: bool = False
+    stopped: bool = False
     result: BlockResult | None = None
     streams: dict[str, StreamTally] = field(default_factory=dict)
     plugins: dict[str, PluginWords] = field(default_factory=dict)
+
+    @property
+    def name(self) -> str:
+        """What it is called towards people."""
+        return self.state_id or " ".join(plugin.name for plugin in self.plugins.values()) or f"block {self.number + 1}"
 
     def stream(self, name: str) -> StreamTally:
         """The sums of a stream; new ones when it was never heard of."""
@@ -103,6 +113,9 @@ class Tally:
     Args:
         tell: Given each step worth telling; called by the thread that feeds.
         tap_is: Given the process id of each tap that tells it.
+
+    Attributes:
+        stopping: True once the run was told to stop: what ends from then on was cut short, whatever it says.
     """
 
     def __init__(self, tell: Callable[[Progress], None], tap_is: Callable[[int], None]) -> None:
@@ -111,6 +124,7 @@ class Tally:
         self._warnings = 0
         self.blocks: list[BlockTally] = [BlockTally(0)]
         self.blocks_over = 0
+        self.stopping = False
         self.no_blocks = False
         self.result: RunResult | None = None
         self.plain: deque[str] = deque(maxlen=60)
@@ -166,13 +180,15 @@ class Tally:
         block = self.block
         block.number = result.number
         block.result = result
+        block.stopped = self.stopping
         self.blocks_over += 1
-        name = block.state_id or " ".join(block.plugins) or f"block {result.number + 1}"
         took = "" if result.seconds is None else f" after {result.seconds:.1f} s"
-        if result.success:
-            self._tell(Progress(text=f"{name}: succeeded{took}"))
+        if self.stopping:
+            self._tell(Progress(text=f"{block.name}: stopped{took}"))
+        elif result.success:
+            self._tell(Progress(text=f"{block.name}: succeeded{took}"))
         else:
-            self._tell(Progress(kind="error", text=f"{name}: failed{took}: {result.error}"))
+            self._tell(Progress(kind="error", text=f"{block.name}: failed{took}: {result.error}"))
 
     def _hear(self, record: LogRecord) -> PluginWords:
         """Remember what a plugin says, as far as a person may want it."""
@@ -197,9 +213,10 @@ class Tally:
         line = clip(_with_exception(record), _WIDTH)
         if record.level in {"error", "critical"}:
             self.errors.append(line)
-        elif record.event.startswith("Running catalog discovery"):
-            self._tell(Progress(text="asking the tap what it offers"))
-        self._pass_on(line, record.level, None)
+        if record.event in _MILESTONES:
+            self._tell(Progress(text=_MILESTONES[record.event]))
+        elif "Warning: " not in record.event:  # Python's own warnings are for Meltano's makers
+            self._pass_on(line, record.level, None)
 
     def _pass_on(self, line: str, level: Level, stream: str | None) -> None:
         """Warnings and errors are worth a line each, up to a limit: a log event costs Dagster 3 ms and a row."""
@@ -232,8 +249,10 @@ class Tally:
             stream.bytes = (stream.bytes or 0) + value
         elif metric.metric == "sync_duration":
             stream.seconds = (stream.seconds or 0) + metric.value
-            failed = metric.tags.get("status") == "failed" or stream.status == "failed"
-            stream.status = "failed" if failed else "succeeded"
+            if self.stopping:
+                stream.status = "cancelled"
+            elif stream.status != "failed":
+                stream.status = "failed" if metric.tags.get("status") == "failed" else "succeeded"
 
     def _measure_target(self, stream: StreamTally, metric: Metric, value: int) -> None:
         if metric.metric == "record_count":
