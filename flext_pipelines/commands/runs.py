@@ -416,8 +416,8 @@ def list_resources(query: ListResourcesQuery, *, runs: Runs, meltano: Project) -
             for plugin in catalogue.plugins
         )
     if query.kind == "schedules":
-        crons = {dagster_name(one.name): f"{one.cron or 'never'} {one.timezone}: {one.pipeline}" for one in catalogue.schedules}
-        return tuple(runs.schedules(crons))
+        when = {one.name: f"{one.cron or 'never'} {one.timezone}: {one.pipeline}" for one in catalogue.schedules}
+        return tuple(runs.schedules({dagster_name(name): text for name, text in when.items()}))
     last = {run.pipeline: run for run in runs.overview().pipelines}
     return tuple(
         Resource(

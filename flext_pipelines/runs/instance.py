@@ -9,11 +9,25 @@ from typing import TYPE_CHECKING
 
 from flext_pipelines.errors import ConfigError, UnavailableError
 from flext_pipelines.runs.home import prepare_home
+from flext_pipelines.runs.sql_records import PostgresDatabase
 
 if TYPE_CHECKING:
     from dagster import DagsterInstance
 
     from flext_pipelines.settings import Settings
+
+
+def check_postgres(url: str) -> None:
+    """Whether the server answers at all: Dagster would try six times, and log each, before it says that it does not.
+
+    Raises:
+        UnavailableError: It does not.
+    """
+    database = PostgresDatabase(url)
+    try:
+        database.runs("SELECT 1", {})
+    finally:
+        database.close()
 
 
 def open_instance(settings: Settings) -> DagsterInstance:
@@ -28,6 +42,8 @@ def open_instance(settings: Settings) -> DagsterInstance:
     from sqlalchemy.exc import DBAPIError
 
     home = prepare_home(settings)
+    if settings.dagster_postgres_url is not None:
+        check_postgres(settings.dagster_postgres_url.get_secret_value())
     try:
         return DagsterInstance.from_config(str(home))
     except (DagsterInvalidConfigError, DagsterInvariantViolationError) as error:

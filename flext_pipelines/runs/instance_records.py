@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING
 from dagster import DagsterEventType, DagsterRunStatus, RunsFilter
 from dagster._core.event_api import EventLogCursor
 from dagster._core.scheduler.instigation import InstigatorType
-from dagster._core.storage.dagster_run import TagBucket
 from dagster._serdes import serialize_value
 
 from flext_pipelines.runs.location import Tag
@@ -64,12 +63,12 @@ class InstanceRecords:
 
     def latest_by_tag(self, key: str) -> tuple[RunRecord, ...]:
         """For each value of a tag, its newest run; newest first."""
-        values = [value for _, found in self._instance.get_run_tags([key]) for value in found]
-        if not values:
-            return ()
-        records = self._instance.get_run_records(bucket_by=TagBucket(tag_key=key, tag_values=values, bucket_limit=1))
-        newest_first = sorted(records, key=lambda record: record.storage_id, reverse=True)
-        return tuple(_run_record(record) for record in newest_first)
+        newest = [
+            self._instance.get_run_records(RunsFilter(tags={key: value}), limit=1)[0]
+            for _, values in self._instance.get_run_tags([key])
+            for value in values
+        ]
+        return tuple(_run_record(record) for record in sorted(newest, key=lambda one: one.storage_id, reverse=True))
 
     def count(self, wanted: RunFilter) -> int:
         """How many runs there are."""

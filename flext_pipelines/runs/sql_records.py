@@ -114,7 +114,7 @@ class SqliteFiles:
         try:
             connection = self._connection(file)
             return connection.execute(sql, dict(parameters)).fetchall() if connection else []
-        except sqlite3.OperationalError as error:
+        except sqlite3.DatabaseError as error:
             raise UnavailableError(
                 f"The run storage {file} cannot be read: {error}",
                 "Check that the file is whole and that this user may read and write its folder, then try again",
