@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 from types import UnionType
-from typing import TYPE_CHECKING, Annotated, Literal, Union, get_args, get_origin
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Union, get_args, get_origin
 
 import click
 from pydantic_core import PydanticUndefined
@@ -23,10 +23,15 @@ if TYPE_CHECKING:
 
     from pydantic.fields import FieldInfo
 
-_SCALARS: dict[object, click.ParamType] = {str: click.STRING, int: click.INT, float: click.FLOAT, Path: click.STRING}
+_SCALARS: dict[object, click.ParamType[Any]] = {
+    str: click.STRING,
+    int: click.INT,
+    float: click.FLOAT,
+    Path: click.STRING,
+}
 
 
-class JsonParam(click.ParamType):
+class JsonParam(click.ParamType[object]):
     """A value of any shape as JSON text, or ``@file`` with the JSON or YAML text in it."""
 
     name = "JSON|@file"
@@ -55,7 +60,7 @@ class JsonParam(click.ParamType):
             self.fail(f"{path}{place}: {getattr(error, 'problem', error)}", param, ctx)
 
 
-def option_type(annotation: object) -> tuple[click.ParamType, bool]:
+def option_type(annotation: object) -> tuple[click.ParamType[Any], bool]:
     """The click type of a field's type, and whether the option may be given several times."""
     origin, parts = get_origin(annotation), get_args(annotation)
     if origin is Annotated:
@@ -94,7 +99,8 @@ def command_for(
     *,
     arguments: Sequence[str] = (),
     examples: Sequence[str] = (),
-    hidden: Mapping[str, object] | None = None,
+    fixed: Mapping[str, object] | None = None,
+    judge: Callable[[object], None] | None = None,
 ) -> click.Command:
     """A command whose options are a message's fields.
 
@@ -104,13 +110,14 @@ def command_for(
         show: Prints the answer for people; ``--json`` prints it for programs.
         arguments: Fields that are positional.
         examples: Command lines for ``--help``.
-        hidden: Fields that this command fixes.
+        fixed: Fields that this command sets itself.
+        judge: Called after printing; raises when the answer must become an exit code.
 
     Returns:
         The command. What it sends is validated as every message is, so that its errors are the same.
     """
     spec = registry.find(registry.all_specs(), message)
-    fixed = dict(hidden or {})
+    fixed = dict(fixed or {})
     parameters = [
         _parameter(field_name, field, positional=field_name in arguments)
         for field_name, field in spec.type.model_fields.items()
@@ -123,6 +130,8 @@ def command_for(
         payload = fixed | {key: value for key, value in given.items() if value is not None and value != ()}
         answer = perform(spec, registry.parse(spec, payload))
         (output.print_json if as_json else show)(answer)
+        if judge is not None:
+            judge(answer)
 
     listed = "".join(f"  {line}\n" for line in examples)
     text = (spec.type.__doc__ or "").strip() + (f"\n\n\b\nExamples:\n{listed}" if listed else "")
