@@ -21,7 +21,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, Protocol
 
 from flext_pipelines.errors import TimedOutError, UnavailableError
 from flext_pipelines.meltano import watchdog
@@ -348,6 +348,28 @@ class Running:
             return
 
 
+class Waiting(Protocol):
+    """A process that was started beforehand and waits to become the real one."""
+
+    @property
+    def process(self) -> subprocess.Popen[bytes]:
+        """It, in its own session."""
+        ...
+
+    @property
+    def pipes(self) -> Pipes:
+        """What it will write to."""
+        ...
+
+    def hand_over(self, invocation: Invocation) -> bool:
+        """Make it the real one; False when it cannot be, and then it has done nothing."""
+        ...
+
+    def discard(self) -> None:
+        """End it."""
+        ...
+
+
 def launch(
     invocation: Invocation,
     *,
@@ -357,6 +379,7 @@ def launch(
     folder: Path | None = None,
     keep: Sequence[int] = (),
     longest_line: int = LONGEST_LINE,
+    warm: Waiting | None = None,
 ) -> Running:
     """Start a process with a watchdog beside it.
 
@@ -368,10 +391,29 @@ def launch(
         folder: Removed by the watchdog after a stop.
         keep: Descriptors that the watchdog keeps open when we die: locks.
         longest_line: Bytes of a line of standard output that are kept.
+        warm: A process that waits to become this one; a new one is started where it cannot.
 
     Raises:
         UnavailableError: It cannot be started.
     """
+
+    def running(process: subprocess.Popen[bytes], pipes: Pipes, guard: Guard) -> Running:
+        return Running(
+            process, pipes, mark=invocation.mark, on_out=on_out, on_err=on_err, guard=guard, longest_line=longest_line
+        )
+
+    if warm is not None:
+        guard = Guard(graces, folder=folder, keep=(warm.pipes.read_out, warm.pipes.read_err, *keep))
+        became = False
+        try:
+            awakened = running(warm.process, warm.pipes, guard)
+            became = warm.hand_over(invocation)
+        finally:
+            if not became:
+                warm.discard()
+                guard.call_off()
+        if became:
+            return awakened
     pipes = Pipes.make()
     guard = Guard(graces, folder=folder, keep=(pipes.read_out, pipes.read_err, *keep))
     try:
@@ -379,9 +421,7 @@ def launch(
     except BaseException:
         guard.call_off()
         raise
-    return Running(
-        process, pipes, mark=invocation.mark, on_out=on_out, on_err=on_err, guard=guard, longest_line=longest_line
-    )
+    return running(process, pipes, guard)
 
 
 @dataclass(frozen=True, slots=True)

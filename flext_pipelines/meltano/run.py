@@ -16,7 +16,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, TextIO
 
 from flext_pipelines.errors import FlextError
-from flext_pipelines.meltano import locks, system_database
+from flext_pipelines.meltano import locks, system_database, warm
 from flext_pipelines.meltano.argv import run_argv
 from flext_pipelines.meltano.environment import child_environment
 from flext_pipelines.meltano.failures import Evidence, cancelled, verdict
@@ -159,6 +159,7 @@ class _OneRun:
                 graces=self.runner.graces,
                 folder=self.sandbox.folder,
                 keep=keep,
+                warm=warm.take(self.project, invocation),
             )
             try:
                 with listener.running as running:
