@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 ROWS_PER_BATCH = 122_880
 DEFAULT_MEMORY = "1GB"
 _FULL = re.compile(r"no space left|file too large|disk quota|max_temp_directory_size", re.IGNORECASE)
-_PLACE = re.compile(r"\n+LINE \d+:.*", re.DOTALL)
+_PLACE = re.compile(r"(?:\n+LINE \d+:|\s*Candidate functions:).*", re.DOTALL)
 
 
 def identifier(name: str) -> str:
