@@ -75,7 +75,7 @@ def _moved(result: ExecuteInProcessResult) -> dict[str, tuple[object, ...]]:
 
 
 def test_a_second_run_moves_only_what_is_new(instance: dg.DagsterInstance, settings: Settings) -> None:
-    """Counts and bookmarks of both runs are on the assets; the raw lines are in the compute log and not in the events."""
+    """Counts and bookmarks of both runs are on the assets; the raw lines are no events."""
     _write(settings, rows=4)
     first = _run(instance, settings)
     _write(settings, rows=6)
