@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Literal, cast
 
-from pydantic import JsonValue
+from pydantic import JsonValue, SecretStr
 
 from flext_pipelines.meltano.catalogue import PluginType
 from flext_pipelines.meltano.dotenv import read_dotenv
@@ -71,20 +71,27 @@ class PluginConfig(Value):
     settings: tuple[SettingValue, ...]
 
 
-def get_config(project: MeltanoProject, name: str, *, extras: bool = True) -> PluginConfig:
+def get_config(
+    project: MeltanoProject, name: str, *, extra: Mapping[str, str | SecretStr] | None = None
+) -> PluginConfig:
     """The effective settings of a plugin.
 
     The system database, where Meltano 1 kept settings, is not asked.
+
+    Args:
+        project: The project, in the environment to look at.
+        name: The plugin.
+        extra: Variables that runs are given by us.
 
     Raises:
         PluginMissingError: The project defines no such plugin, or its definition cannot be resolved.
         ConfigError: A file of the project is wrong.
     """
-    with opened_project(project) as (opened, files):
+    with opened_project(project, extra=extra) as (opened, files):
         plugin = resolved_plugin(opened, name)
         reader = _Reader(project, opened, files)
         settings = opened.settings(plugin)
-        definitions = [found for found in settings.definitions() if extras or not found.is_extra]
+        definitions = list(settings.definitions())
         required = required_settings(plugin)
         found = [reader.effective(settings, definition, required) for definition in definitions]
         return PluginConfig(

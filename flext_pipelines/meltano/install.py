@@ -18,7 +18,6 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Literal
 
-from dotenv import dotenv_values
 from pydantic import Field
 
 from flext_pipelines.errors import (
@@ -40,6 +39,7 @@ from flext_pipelines.meltano.introspection import read_catalogue
 from flext_pipelines.meltano.journal import Change, all_or_nothing, repair
 from flext_pipelines.meltano.locks import hold_for_install
 from flext_pipelines.meltano.project_files import Definition, read_project_files, render
+from flext_pipelines.meltano.redaction import dotenv_values
 from flext_pipelines.meltano.venv_maker import VenvMaker
 from flext_pipelines.values import Progress, Value
 

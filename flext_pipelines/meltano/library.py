@@ -9,6 +9,7 @@ Looking must leave no trace, and Meltano leaves many; each is switched off here:
 - ``ProjectDirsService`` makes every folder whose path is asked for: ``_Folders``.
 - a plugin without a lock file is looked up on the Hub and its lock is written: ``_LocalLocks``.
 - settings see all of ``os.environ``, including ``MELTANO_*`` of the caller: ``_ProjectSettings``, ``PluginSettings``.
+- included files are merged into its cache of parsed YAML, so that the next look sees their entries twice.
 - structlog, when nobody configured it, prints debug lines to stdout: ``_quiet``.
 """
 
@@ -24,6 +25,7 @@ from pathlib import Path
 from typing import cast
 
 import structlog
+from meltano.core import yaml as library_yaml
 from meltano.core.environment import Environment, EnvironmentNameContainsStateIdDelimiterError
 from meltano.core.error import Error as LibraryError
 from meltano.core.plugin.base import PluginRefNameContainsStateIdDelimiterError
@@ -145,10 +147,10 @@ class OpenedProject:
     """
 
     def __init__(self, root: Path, environment: str | None, seen: Mapping[str, str]) -> None:
-        found = None
+        library_yaml.cache.clear()  # merging included files extends lists of the cached one (deep_merge of 4.4.1)
+        project = Project(root, readonly=True)
         if environment is not None:
-            found = Environment.find(Project(root, readonly=True).meltano.environments, environment)
-        project = Project(root, environment=found, readonly=True)
+            project.environment = Environment.find(project.meltano.environments, environment)
         project.sys_dir_root = project.root / ".meltano"
         project.__dict__["dirs"] = _Folders(root=project.root, sys_dir=project.sys_dir_root)
         project.__dict__["settings"] = _ProjectSettings(project, seen)

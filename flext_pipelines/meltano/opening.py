@@ -7,9 +7,11 @@ What belongs here: opening with faults placed, finding one plugin. What does not
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
+
+from pydantic import SecretStr
 
 from flext_pipelines.errors import PluginMissingError
 from flext_pipelines.meltano.environment import child_environment
@@ -26,20 +28,40 @@ if TYPE_CHECKING:
 
 @contextmanager
 def opened_project(
-    project: MeltanoProject, environment: str | None = None
+    project: MeltanoProject,
+    environment: str | None = None,
+    *,
+    extra: Mapping[str, str | SecretStr] | None = None,
 ) -> Iterator[tuple[OpenedProject, ProjectFiles]]:
-    """The project through the library, faults with places."""
+    """The project through the library, faults with places.
+
+    Args:
+        project: The project.
+        environment: An environment instead of the project's.
+        extra: Variables that runs are given by us.
+
+    Raises:
+        NotFoundError: There is no project, or it has no such environment.
+        ConfigError: A file of the project is wrong.
+    """
     with excepthook_kept():
         from flext_pipelines.meltano.library import OpenedProject, quiet
-        from flext_pipelines.meltano.project_reader import complaints_placed, refuse_cycles, require_environment
+        from flext_pipelines.meltano.project_reader import (
+            complaints_placed,
+            refuse_colons,
+            refuse_cycles,
+            require_environment,
+        )
 
     files = read_project_files(project.root)
     name = environment or project.environment
     require_environment(files, name)
+    refuse_colons(files)
     refuse_cycles(files)
     with quiet():
         with complaints_placed(files):
-            opened = OpenedProject(project.root, name, child_environment(project, process_environment()))
+            seen = child_environment(project.in_environment(name), process_environment(), extra=extra)
+            opened = OpenedProject(project.root, name, seen)
         yield opened, files
 
 

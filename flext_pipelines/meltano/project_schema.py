@@ -9,6 +9,7 @@ What belongs here: schema violations. What does not: what names mean to each oth
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from importlib import resources
@@ -87,7 +88,8 @@ def _in_words(cause: ValidationError, keys: Keys) -> str:
     if cause.validator == "enum":
         return f"{name} must be one of {', '.join(_names(cause.validator_value))}"
     if cause.validator == "unevaluatedProperties":
-        return f"an entry of {name} has a key that Meltano does not know"
+        unknown = re.findall(r"'([^']*)'", cause.message.partition("(")[2])
+        return f"an entry of {name} has a key that Meltano does not know: {', '.join(unknown) or 'see its reference'}"
     return f"{name} is not as Meltano expects it ({cause.validator})"
 
 

@@ -54,10 +54,16 @@ def is_secret(definition: SettingDefinition | None, name: str, value: object = N
 
 
 def shown(value: object) -> JsonValue:
-    """A value as it may be shown: credentials inside addresses masked, JSON types only."""
+    """A value as it may be shown: JSON types only, credentials in addresses and secrets inside objects masked."""
     text = json.dumps(value, default=str)
     found: JsonValue = json.loads(CREDENTIALS_IN_VALUE.sub(f"://{MASK}@", text))
-    return found
+    return _inside_masked(found)
+
+
+def _inside_masked(value: JsonValue) -> JsonValue:
+    if isinstance(value, dict):
+        return {key: MASK if looks_secret(key, item) and item else _inside_masked(item) for key, item in value.items()}
+    return [_inside_masked(item) for item in value] if isinstance(value, list) else value
 
 
 def checked(plugin: str, definition: SettingDefinition, value: JsonValue) -> JsonValue:

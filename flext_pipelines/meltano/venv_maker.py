@@ -13,14 +13,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from dotenv import dotenv_values
-
 from flext_pipelines.errors import PluginInstallError, TimedOutError, UnavailableError
 from flext_pipelines.meltano.argv import meltano_argv
 from flext_pipelines.meltano.catalogue import Plugin, PluginType, without_credentials
 from flext_pipelines.meltano.environment import child_environment
 from flext_pipelines.meltano.process import Invocation, run_to_end
-from flext_pipelines.meltano.project_files import read_project_files
+from flext_pipelines.meltano.redaction import Redactor, dotenv_values
 from flext_pipelines.meltano.venvs import executable_of
 from flext_pipelines.settings import environment as process_environment
 
@@ -55,8 +53,9 @@ class VenvMaker:
 
     def variables(self) -> dict[str, str]:
         """What a pip_url may refer to."""
-        own = {k: v for k, v in dotenv_values(self._project.root / ".env").items() if v is not None}
-        return child_environment(self._project, process_environment()) | own
+        return child_environment(self._project, process_environment(), also=_PASSED_TO_INSTALLERS) | dotenv_values(
+            self._project.root / ".env"
+        )
 
     def install(self, name: str, kind: PluginType) -> None:
         """``meltano install`` of one plugin.
@@ -72,7 +71,7 @@ class VenvMaker:
             env=child_environment(
                 self._project,
                 process_environment(),
-                extra=_FOR_INSTALLERS,
+                extra=_FOR_INSTALLERS | {"XDG_STATE_HOME": str(self._project.home / "state")},  # its own copies of logs
                 also=_PASSED_TO_INSTALLERS,
             ),
             cwd=self._project.root,
@@ -151,15 +150,8 @@ class VenvMaker:
         )
 
     def _masked(self, line: str) -> str:
-        """Without credentials of addresses, and without the values of variables that a pip_url names."""
-        line = without_credentials(line)
-        variables = self.variables()
-        for definition in read_project_files(self._project.root).definitions():
-            for first, second in re.findall(r"\$(?:\{(\w+)\}|([A-Z][A-Z0-9_]*))", str(definition.data.get("pip_url"))):
-                value = variables.get(first or second, "")
-                if len(value) > 3 and not first.startswith("MELTANO_") and not second.startswith("MELTANO_"):
-                    line = line.replace(value, "***")
-        return line
+        """Without credentials of addresses, and without secret values of variables that a pip_url may name."""
+        return Redactor(self.variables())(without_credentials(line))
 
     def _bare_environment(self) -> dict[str, str]:
         """What a program needs to start and no secret."""
