@@ -18,12 +18,14 @@ from flext_pipelines.settings import Settings
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from pydantic import SecretStr
     from sqlalchemy import Engine
 
     from flext_pipelines.commands.bus import Behaviour
     from flext_pipelines.control.audit import AuditTrail
     from flext_pipelines.control.engine import ControlDatabase
     from flext_pipelines.control.idempotency import IdempotencyKeys
+    from flext_pipelines.meltano.plugins import ProjectPlugins
     from flext_pipelines.meltano.run import MeltanoRunner
     from flext_pipelines.runs.gateway import Runs
 
@@ -66,6 +68,7 @@ def default_ports(settings: Settings, ports: Ports) -> dict[str, Callable[[], ob
         "wms": lambda: _wms_engine(settings),
         "meltano": lambda: _meltano_runner(settings),
         "runs": lambda: _runs(settings),
+        "plugins": lambda: _project_plugins(settings),
     }
 
 
@@ -80,6 +83,17 @@ def _meltano_runner(settings: Settings) -> MeltanoRunner:
 
     places = {"FLEXT_WMS_DATABASE_URL": settings.wms_database, "FLEXT_WAREHOUSE_URL": settings.warehouse}
     return MeltanoRunner.from_settings(settings, places)
+
+
+def _project_plugins(settings: Settings) -> ProjectPlugins:
+    from flext_pipelines.meltano.plugins import ProjectPlugins
+
+    places: dict[str, str | SecretStr] = {
+        "FLEXT_WMS_DATABASE_URL": settings.wms_database,
+        "FLEXT_WAREHOUSE_URL": settings.warehouse,
+        "FLEXT_BATCH_ROOT": str(settings.runs_folder),  # each run has its own; here it only needs to be known
+    }
+    return ProjectPlugins.from_settings(settings, places)
 
 
 def _wms_engine(settings: Settings) -> Engine:

@@ -12,12 +12,15 @@ from pydantic import Field, JsonValue, SecretStr, field_validator, model_validat
 
 from flext_pipelines.commands.message import Command, Context, Query
 from flext_pipelines.meltano.catalogue import PluginType, Stream
-from flext_pipelines.meltano.config import PluginConfig
-from flext_pipelines.meltano.configure import ConfiguredPlugin
-from flext_pipelines.meltano.install import InstallReport, Uninstalled
-from flext_pipelines.meltano.plugins import PluginStatus
+from flext_pipelines.meltano.plugin_values import (
+    ConfiguredPlugin,
+    InstallReport,
+    PluginConfig,
+    PluginStatus,
+    Uninstalled,
+    ValidationReport,
+)
 from flext_pipelines.meltano.setting_types import looks_secret
-from flext_pipelines.meltano.validation import ValidationReport
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

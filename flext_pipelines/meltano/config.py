@@ -6,17 +6,17 @@ What belongs here: reading. What does not: changing (``configure``), types (``se
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from typing import TYPE_CHECKING, Literal, cast
+from typing import TYPE_CHECKING, cast
 
-from pydantic import JsonValue, SecretStr
+from pydantic import SecretStr
 
 from flext_pipelines.meltano.catalogue import PluginType
 from flext_pipelines.meltano.dotenv import read_dotenv
 from flext_pipelines.meltano.opening import opened_project, resolved_plugin
+from flext_pipelines.meltano.plugin_values import Origin, PluginConfig, SettingValue
 from flext_pipelines.meltano.project_files import Keys, ProjectFiles, YamlFile
 from flext_pipelines.meltano.setting_types import MASK, is_secret, shown
 from flext_pipelines.settings import environment as process_environment
-from flext_pipelines.values import Value
 
 if TYPE_CHECKING:
     from meltano.core.plugin.project_plugin import ProjectPlugin
@@ -24,51 +24,6 @@ if TYPE_CHECKING:
 
     from flext_pipelines.meltano.library import OpenedProject, PluginSettings
     from flext_pipelines.meltano.project import MeltanoProject
-
-Origin = Literal["variable", "dotenv", "environment", "project", "inherited", "default", "unset"]
-
-
-class SettingValue(Value):
-    """One effective setting.
-
-    Attributes:
-        name: Name of the setting; extras begin with an underscore (``_select``).
-        value: What a run would use, placeholders expanded; masked for secrets, null when unset.
-        origin: What kind of place it comes from, by Meltano's precedence: ``variable`` of the process, ``dotenv``,
-            ``environment`` section of the project, ``project`` file, ``inherited`` plugin, ``default``, ``unset``.
-        where: The place: a variable's name, or file, line and column.
-        secret: Whether the value is masked.
-        kind: Meltano's kind of setting.
-        required: Whether every group of required settings names it.
-        description: From the definition.
-        problem: Why the value cannot be used, in a sentence.
-    """
-
-    name: str
-    value: JsonValue = None
-    origin: Origin = "unset"
-    where: str = ""
-    secret: bool = False
-    kind: str = ""
-    required: bool = False
-    description: str = ""
-    problem: str | None = None
-
-
-class PluginConfig(Value):
-    """The effective settings of a plugin in one environment.
-
-    Attributes:
-        plugin: The plugin.
-        type: Its type.
-        environment: The Meltano environment.
-        settings: Settings, then extras, in the definition's order.
-    """
-
-    plugin: str
-    type: PluginType
-    environment: str
-    settings: tuple[SettingValue, ...]
 
 
 def get_config(

@@ -11,17 +11,17 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pydantic import Field, JsonValue, SecretStr
+from pydantic import JsonValue, SecretStr
 
 from flext_pipelines.errors import ConflictError, PluginConfigError, PluginMissingError
 from flext_pipelines.meltano.config import config_path, plugin_type
 from flext_pipelines.meltano.dotenv import read_dotenv, set_variables
 from flext_pipelines.meltano.locks import FileLock, install_lock_path
 from flext_pipelines.meltano.opening import opened_project, resolved_plugin
+from flext_pipelines.meltano.plugin_values import ConfiguredPlugin, StoredSetting
 from flext_pipelines.meltano.project_files import Definition, Keys, ProjectFiles, YamlFile, read_project_files, save
 from flext_pipelines.meltano.setting_types import MASK, checked, find_definition, is_secret, unknown_setting
 from flext_pipelines.settings import environment as process_environment
-from flext_pipelines.values import Value
 
 if TYPE_CHECKING:
     from meltano.core.setting_definition import SettingDefinition
@@ -30,34 +30,6 @@ if TYPE_CHECKING:
     from flext_pipelines.meltano.project import MeltanoProject
 
 _EDIT_WAIT_SECONDS = 10.0
-
-
-class StoredSetting(Value):
-    """Where a setting was put.
-
-    Attributes:
-        name: The setting.
-        stored: ``file:line:column`` in the project, or the variable in ``.env``; empty when it was removed.
-        shadowed_by: What has precedence and hides the new value from runs; empty when nothing does.
-    """
-
-    name: str
-    stored: str = ""
-    shadowed_by: str = ""
-
-
-class ConfiguredPlugin(Value):
-    """What a change of settings came to.
-
-    Attributes:
-        plugin: The plugin.
-        environment: The environment whose section was changed; None for the plugin's own entry.
-        settings: One by one.
-    """
-
-    plugin: str
-    environment: str | None = None
-    settings: tuple[StoredSetting, ...] = Field(default=())
 
 
 def configure(
@@ -187,7 +159,8 @@ def _write(
         changed[file.name] = file
     for file in changed.values():
         save(file)
-    return _stored(project, settings, plan, written)
+    found = _stored(project, settings, plan, written)
+    return [_with_section_shadow(item, files, definition, project, environment) for item in found]
 
 
 def _write_secrets(project: MeltanoProject, settings: PluginSettings, plan: _Plan) -> None:
@@ -230,6 +203,20 @@ def _shadow(setting: str, settings: PluginSettings, plan: _Plan, project: Meltan
         kept = read_dotenv(project.root)
         shadows += [f"{name} in .env" for name in names if name in kept]
     return shadows[0] if shadows else ""
+
+
+def _with_section_shadow(
+    item: StoredSetting, files: ProjectFiles, definition: Definition, project: MeltanoProject, environment: str | None
+) -> StoredSetting:
+    """A plugin's own entry is hidden by the section of the environment that we run in."""
+    there = files.environment_entry(project.environment, definition.type, definition.name)
+    if environment is not None or item.shadowed_by or not item.stored or there is None or " in .env" in item.stored:
+        return item
+    file, keys = there
+    path = config_path(file, keys, item.name)
+    if path is None:
+        return item
+    return item.model_copy(update={"shadowed_by": f"environment {project.environment} at {file.place(path)}"})
 
 
 def _section(files: ProjectFiles, definition: Definition, environment: str | None) -> tuple[YamlFile, Keys]:

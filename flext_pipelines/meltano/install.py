@@ -18,8 +18,6 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Literal
 
-from pydantic import Field
-
 from flext_pipelines.errors import (
     ConflictError,
     PluginInstallError,
@@ -38,71 +36,16 @@ from flext_pipelines.meltano.definitions import (
 from flext_pipelines.meltano.introspection import read_catalogue
 from flext_pipelines.meltano.journal import Change, all_or_nothing, repair
 from flext_pipelines.meltano.locks import hold_for_install
+from flext_pipelines.meltano.plugin_values import Installed, InstallReport, Uninstalled
 from flext_pipelines.meltano.project_files import Definition, read_project_files, render
 from flext_pipelines.meltano.redaction import dotenv_values
 from flext_pipelines.meltano.venv_maker import VenvMaker
-from flext_pipelines.values import Progress, Value
+from flext_pipelines.values import Progress
 
 if TYPE_CHECKING:
     from flext_pipelines.meltano.project import MeltanoProject
 
 Listener = Callable[[Progress], None]
-
-
-class Installed(Value):
-    """What became of one plugin.
-
-    Attributes:
-        name: The plugin.
-        type: Its type.
-        action: ``unchanged`` when nothing had to be done, ``not_needed`` for plugins without a package.
-        package: The distribution that brought its executable.
-        version: Its version now.
-        before: Its version before, if it was installed.
-        reason: Why it was installed.
-        seconds: How long it took.
-    """
-
-    name: str
-    type: PluginType
-    action: Literal["installed", "upgraded", "unchanged", "not_needed"]
-    package: str | None = None
-    version: str | None = None
-    before: str | None = None
-    reason: str = ""
-    seconds: float = 0
-
-
-class InstallReport(Value):
-    """What an installation came to.
-
-    Attributes:
-        plugins: One by one, in the project's order.
-        repaired: What an interrupted change before had left half done and was put back first.
-        seconds: In all.
-    """
-
-    plugins: tuple[Installed, ...]
-    repaired: tuple[str, ...] = ()
-    seconds: float = 0
-
-
-class Uninstalled(Value):
-    """What was removed with a plugin.
-
-    Attributes:
-        name: The plugin.
-        type: Its type.
-        files: Files of the project that changed or are gone.
-        venv: Whether its venv was removed; False when it had none or another plugin uses it.
-        left: What is left for the user to decide on: variables in ``.env``.
-    """
-
-    name: str
-    type: PluginType
-    files: tuple[str, ...] = Field(default=())
-    venv: bool = False
-    left: tuple[str, ...] = ()
 
 
 class Installer:

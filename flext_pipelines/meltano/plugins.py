@@ -15,52 +15,22 @@ from flext_pipelines.meltano import venvs
 from flext_pipelines.meltano.catalogue import Plugin, PluginType
 from flext_pipelines.meltano.environment import child_environment
 from flext_pipelines.meltano.introspection import read_catalogue
+from flext_pipelines.meltano.plugin_values import PluginStatus
 from flext_pipelines.meltano.project import MeltanoProject
 from flext_pipelines.meltano.redaction import dotenv_values
 from flext_pipelines.settings import environment as process_environment
-from flext_pipelines.values import Progress, Value, ignore_progress
+from flext_pipelines.values import Progress, ignore_progress
 
 if TYPE_CHECKING:
     from flext_pipelines.meltano.catalogue import Stream
-    from flext_pipelines.meltano.config import PluginConfig
-    from flext_pipelines.meltano.configure import ConfiguredPlugin
-    from flext_pipelines.meltano.install import InstallReport, Uninstalled
-    from flext_pipelines.meltano.validation import ValidationReport
+    from flext_pipelines.meltano.plugin_values import (
+        ConfiguredPlugin,
+        InstallReport,
+        PluginConfig,
+        Uninstalled,
+        ValidationReport,
+    )
     from flext_pipelines.settings import Settings
-
-
-class PluginStatus(Value):
-    """One plugin, and how its installation stands.
-
-    Attributes:
-        name: Name in ``meltano.yml``.
-        type: Meltano's plugin type.
-        variant: Variant, where one is set.
-        pip_url: What pip installs; credentials inside it are masked.
-        inherit_from: The plugin it inherits from.
-        installed: False when its venv is missing; True for plugins that need none.
-        package: The distribution that brought its executable, where we installed it.
-        version: Its version, where we installed it.
-        installed_at: When we did; ISO 8601, UTC.
-        stale: Why it should be installed again; None when all is as it should be.
-        problem: Why Meltano cannot use its definition.
-        capabilities: Singer capabilities.
-        used_by: Pipelines that need it.
-    """
-
-    name: str
-    type: PluginType
-    variant: str | None = None
-    pip_url: str | None = None
-    inherit_from: str | None = None
-    installed: bool = False
-    package: str | None = None
-    version: str | None = None
-    installed_at: str | None = None
-    stale: str | None = None
-    problem: str | None = None
-    capabilities: tuple[str, ...] = ()
-    used_by: tuple[str, ...] = ()
 
 
 class ProjectPlugins:

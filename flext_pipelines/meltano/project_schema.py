@@ -51,7 +51,14 @@ def violations(files: ProjectFiles) -> Iterator[Violation]:
     """Everything that the schema does not allow, in the order of the files."""
     for file in files.files:
         found = [_violation(file, error) for error in _validator().iter_errors(as_json(file.data))]
-        yield from sorted(found, key=lambda item: item.place)
+        told = [item for item in found if not _follows(item, found)]
+        yield from sorted(told, key=lambda item: item.place)
+
+
+def _follows(item: Violation, found: Sequence[Violation]) -> bool:
+    """Whether a key only counts as unknown because its value is wrong, which is told already."""
+    below = [other for other in found if other is not item and other.keys[: len(item.keys)] == item.keys]
+    return not item.structural and bool(below)
 
 
 @cache
@@ -75,6 +82,10 @@ def _violation(file: YamlFile, error: ValidationError) -> Violation:
         keys = (*keys, unknown[0]) if unknown else keys
         problem = f"unknown key {unknown[0]!r}" if unknown else "unknown key"
         return Violation(file.place(keys), f"{problem} (allowed: {', '.join(sorted(allowed))})", keys)
+    if cause.validator == "unevaluatedProperties":
+        unknown = re.findall(r"'([^']*)'", cause.message.partition("(")[2])
+        keys = (*keys, unknown[0]) if unknown else keys
+        return Violation(file.place(keys), f"a key that Meltano does not know: {', '.join(unknown)}", keys, False)
     return Violation(file.place(keys), _in_words(cause, keys), keys, cause.validator in {"required", "type"})
 
 
@@ -87,9 +98,6 @@ def _in_words(cause: ValidationError, keys: Keys) -> str:
         return f"{name} must be of type {' or '.join(_names(cause.validator_value))}, not {_type_name(cause.instance)}"
     if cause.validator == "enum":
         return f"{name} must be one of {', '.join(_names(cause.validator_value))}"
-    if cause.validator == "unevaluatedProperties":
-        unknown = re.findall(r"'([^']*)'", cause.message.partition("(")[2])
-        return f"an entry of {name} has a key that Meltano does not know: {', '.join(unknown) or 'see its reference'}"
     return f"{name} is not as Meltano expects it ({cause.validator})"
 
 

@@ -17,9 +17,10 @@ from flext_pipelines.meltano.config import config_path
 from flext_pipelines.meltano.dotenv import read_dotenv
 from flext_pipelines.meltano.library import SETTING_ERRORS
 from flext_pipelines.meltano.opening import opened_project
+from flext_pipelines.meltano.plugin_values import ConfigProblem, Severity
 from flext_pipelines.meltano.project_files import Definition, Keys, Place, ProjectFiles, YamlFile
 from flext_pipelines.meltano.setting_types import PLACEHOLDER, checked, find_definition, is_secret
-from flext_pipelines.meltano.validation import ConfigProblem, Severity, problem
+from flext_pipelines.meltano.validation import problem
 
 if TYPE_CHECKING:
     from meltano.core.plugin.project_plugin import ProjectPlugin

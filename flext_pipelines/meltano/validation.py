@@ -10,67 +10,25 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from pydantic import SecretStr
 
 from flext_pipelines.errors import ConfigError, NotFoundError
 from flext_pipelines.meltano.cron import cron_problem
 from flext_pipelines.meltano.introspection import excepthook_kept, read_catalogue
+from flext_pipelines.meltano.plugin_values import ConfigProblem, Severity, ValidationReport
 from flext_pipelines.meltano.project_files import Keys, Place, ProjectFiles, YamlFile, read_project_files
-from flext_pipelines.values import Value
 
 if TYPE_CHECKING:
     from flext_pipelines.meltano.catalogue import Pipeline, ProjectCatalogue
     from flext_pipelines.meltano.project import MeltanoProject
-
-Severity = Literal["error", "warning"]
 
 _ALIASES = frozenset(
     f"@{word}"
     for word in ("once", "manual", "none", "hourly", "daily", "weekly", "monthly", "yearly", "annually", "midnight")
 )
 """What Meltano takes instead of five fields (CRON_INTERVALS of core/schedule.py, 4.4.1)."""
-
-
-class ConfigProblem(Value):
-    """One thing that is wrong.
-
-    Attributes:
-        severity: ``error`` when a run would fail or do something else than was meant.
-        code: What kind of thing, stable, for programs: ``unknown_setting``, ``missing_setting``, ...
-        message: What is wrong, in a sentence.
-        instruction: What to do.
-        file: File of the project.
-        line: Line from 1.
-        column: Column from 1.
-        plugin: The plugin it is about.
-        environment: The Meltano environment in which it is wrong; None when in all.
-    """
-
-    severity: Severity
-    code: str
-    message: str
-    instruction: str = ""
-    file: str = ""
-    line: int | None = None
-    column: int | None = None
-    plugin: str | None = None
-    environment: str | None = None
-
-
-class ValidationReport(Value):
-    """What a validation found.
-
-    Attributes:
-        ok: True when there is no error; warnings may be there.
-        environments: The environments that were checked.
-        problems: In the order of the files.
-    """
-
-    ok: bool
-    environments: tuple[str, ...]
-    problems: tuple[ConfigProblem, ...] = ()
 
 
 def problem(
