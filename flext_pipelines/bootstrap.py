@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from flext_pipelines.control.audit import AuditTrail
     from flext_pipelines.control.engine import ControlDatabase
     from flext_pipelines.control.idempotency import IdempotencyKeys
+    from flext_pipelines.data.landing import LandingZone
+    from flext_pipelines.data.warehouse.connect import Warehouse
     from flext_pipelines.meltano.plugins import ProjectPlugins
     from flext_pipelines.meltano.run import MeltanoRunner
     from flext_pipelines.runs.gateway import Runs
@@ -69,6 +71,8 @@ def default_ports(settings: Settings, ports: Ports) -> dict[str, Callable[[], ob
         "meltano": lambda: _meltano_runner(settings),
         "runs": lambda: _runs(settings),
         "plugins": lambda: _project_plugins(settings),
+        "landing": lambda: _landing_zone(settings),
+        "warehouse": lambda: _warehouse(settings),
     }
 
 
@@ -94,6 +98,18 @@ def _project_plugins(settings: Settings) -> ProjectPlugins:
         "FLEXT_BATCH_ROOT": str(settings.runs_folder),  # each run has its own; here it only needs to be known
     }
     return ProjectPlugins.from_settings(settings, places)
+
+
+def _landing_zone(settings: Settings) -> LandingZone:
+    from flext_pipelines.data.landing import LandingZone
+
+    return LandingZone(settings.landing)
+
+
+def _warehouse(settings: Settings) -> Warehouse:
+    from flext_pipelines.data.warehouse.connect import Warehouse
+
+    return Warehouse(settings.warehouse)
 
 
 def _wms_engine(settings: Settings) -> Engine:

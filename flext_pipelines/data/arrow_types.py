@@ -90,7 +90,7 @@ def _mixture(options: list[Json], kinds: set[str]) -> tuple[Kind, pa.DataType]:
     import pyarrow as pa
 
     if kinds == {"integer", "number"}:
-        return _number([option for option in options if "number" in _types(option)][0])
+        return _number(next(option for option in options if "number" in _types(option)))
     return "json", pa.string()
 
 
@@ -128,7 +128,7 @@ def _number(option: Json) -> tuple[Kind, pa.DataType]:
     if isinstance(step, (int, float)) and step > 0:
         exponent = Decimal(str(step)).as_tuple().exponent
         scale = max(0, -exponent) if isinstance(exponent, int) else 0
-        if scale <= 38:  # noqa: PLR2004  digits of decimal128
+        if scale <= 38:
             return "decimal", pa.decimal128(38, scale)
     return "number", pa.float64()
 
@@ -137,9 +137,9 @@ def _decimal(option: Json) -> tuple[Kind, pa.DataType]:
     import pyarrow as pa
 
     precision, scale = option.get("precision"), option.get("scale", 0)
-    if not isinstance(precision, int) or not isinstance(scale, int) or not 0 < precision <= 76:  # noqa: PLR2004
+    if not isinstance(precision, int) or not isinstance(scale, int) or not 0 < precision <= 76:
         return "text", pa.string()  # unconstrained: the exact text is the only exact form
-    return "decimal", (pa.decimal128 if precision <= 38 else pa.decimal256)(precision, scale)  # noqa: PLR2004
+    return "decimal", (pa.decimal128 if precision <= 38 else pa.decimal256)(precision, scale)
 
 
 def _string(option: Json) -> tuple[Kind, pa.DataType]:
@@ -171,7 +171,7 @@ def exact_decimal(value: object) -> Decimal:
     """
     if isinstance(value, bool) or not isinstance(value, (int, float, str, Decimal)):
         message = f"{type(value).__name__} is no number"
-        raise ValueError(message)
+        raise ValueError(message)  # noqa: TRY004  callers count ValueError
     try:
         number = Decimal(repr(value)) if isinstance(value, float) else Decimal(value)
     except InvalidOperation:

@@ -102,9 +102,7 @@ class Compiler:
         as_of: The moment against which freshness is measured.
     """
 
-    def __init__(
-        self, engine: Engine, contract: Contract, relations: Mapping[str, str], as_of: datetime
-    ) -> None:
+    def __init__(self, engine: Engine, contract: Contract, relations: Mapping[str, str], as_of: datetime) -> None:
         self.rows: list[RowCheck] = []
         self.verdicts: list[Verdict] = []
         self._engine = engine
@@ -340,5 +338,3 @@ def references_of(contract: Contract) -> Iterator[DataReference]:
             yield column.references.reference
     for keys in contract.foreign_keys:
         yield keys.reference
-
-

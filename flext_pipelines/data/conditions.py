@@ -90,7 +90,7 @@ def _mask(batch: pa.RecordBatch, condition: Condition) -> pa.BooleanArray:
         return column.is_valid()
     if condition.operator in _MANY:
         wanted = pa.array([_typed(condition, value, column.type).as_py() for value in condition.values], column.type)
-        found = cast("pa.BooleanArray", pc.is_in(column, wanted))
+        found = pc.is_in(column, wanted)
         return found if condition.operator == "in" else pc.and_(pc.invert(found), column.is_valid())
     assert condition.value is not None
     if condition.operator in {"starts_with", "contains"}:
@@ -102,7 +102,7 @@ def _mask(batch: pa.RecordBatch, condition: Condition) -> pa.BooleanArray:
     return compare(column, _typed(condition, condition.value, column.type))
 
 
-def _typed(condition: Condition, value: Scalar, wanted: pa.DataType) -> pa.Scalar:
+def _typed(condition: Condition, value: Scalar, wanted: pa.DataType) -> pa.Scalar[pa.DataType]:
     import pyarrow as pa
 
     texts = [str(value).lower() if isinstance(value, bool) else str(value)]
@@ -131,5 +131,3 @@ def time_range(column: str | None, start: str | None, end: str | None) -> tuple[
         return ()
     bounds: list[tuple[Operator, str | None]] = [(">=", start), ("<", end)]
     return tuple(Condition(column=column, operator=sign, value=value) for sign, value in bounds if value is not None)
-
-

@@ -7,7 +7,9 @@ import re
 from datetime import datetime
 from typing import Literal, Self
 
-from pydantic import Field, JsonValue, field_validator, model_validator
+from pydantic import Field, GetJsonSchemaHandler, JsonValue, field_validator, model_validator
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema
 
 from flext_pipelines.errors import UsageError
 from flext_pipelines.values import Value
@@ -62,6 +64,11 @@ class DataReference(Value):
     version: str = Field(default=LATEST, description="Version of the dataset; `latest` is the newest whole one.")
     files: tuple[str, ...] = Field(default=(), description="Parquet files, in order.")
     table: str | None = Field(default=None, description="Warehouse table, with its schema if it has one.")
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, core: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        """As fields or as text."""
+        return {"anyOf": [handler(core), {"type": "string"}]}
 
     @model_validator(mode="before")
     @classmethod
@@ -158,6 +165,7 @@ class Manifest(Value):
         bookmark_after: Singer state after these rows; None when the tap keeps none.
         watermark: Replication key value in ``bookmark_after``, if it has one.
         replication_key: The column it is about.
+        scope: Fingerprint of the conditions under which rows were kept; a bookmark counts for equal ones only.
         idempotency_key: Under which it was asked for.
         request: Fingerprint of what was asked for under the key.
         result: What the command answered, so that the same key is answered alike.
@@ -183,6 +191,7 @@ class Manifest(Value):
     bookmark_after: dict[str, JsonValue] | None = None
     watermark: str | None = None
     replication_key: str | None = None
+    scope: str | None = None
     idempotency_key: str | None = None
     request: str | None = None
     result: dict[str, JsonValue] | None = None
@@ -205,6 +214,7 @@ class Draft(Value):
     bookmark_after: dict[str, JsonValue] | None = None
     watermark: str | None = None
     replication_key: str | None = None
+    scope: str | None = None
     idempotency_key: str | None = None
     request: str | None = None
     result: dict[str, JsonValue] | None = None

@@ -149,7 +149,8 @@ class Engine:
     def view(self, name: str, files: Sequence[Path]) -> None:
         """Give Parquet files a name; columns that some files lack are null in those."""
         paths = ", ".join(literal(str(path)) for path in files)
-        self.run(f"CREATE VIEW {identifier(name)} AS SELECT * FROM read_parquet([{paths}], union_by_name = true)")
+        scan = f"read_parquet([{paths}], union_by_name = true)"
+        self.run(f"CREATE VIEW {identifier(name)} AS SELECT * FROM {scan}")  # noqa: S608  quoted paths
 
     def table(self, name: str, reader: pa.RecordBatchReader) -> None:
         """Copy a stream of rows into a table of the work file."""
@@ -158,7 +159,7 @@ class Engine:
         incoming = f"incoming_{name}"
         try:
             self.connection.register(incoming, reader)
-            self.connection.execute(f"CREATE TABLE {identifier(name)} AS SELECT * FROM {identifier(incoming)}")
+            self.connection.execute(f"CREATE TABLE {identifier(name)} AS FROM {identifier(incoming)}")
             self.connection.unregister(incoming)
         except duckdb.Error as error:
             raise engine_error(error) from error
@@ -180,9 +181,10 @@ class Engine:
         import duckdb
 
         try:
-            return self.connection.sql(sql).to_arrow_reader(rows)
+            reader: pa.RecordBatchReader = self.connection.sql(sql).to_arrow_reader(rows)
         except duckdb.Error as error:
             raise engine_error(error) from error
+        return reader
 
 
 def message_of(error: Exception) -> str:

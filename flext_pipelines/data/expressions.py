@@ -202,7 +202,7 @@ def _walk(node: object) -> Iterator[Node]:
         yield cast("Node", node)
         for name, child in node.items():
             if name == "function" and node.get("type") == "TABLE_FUNCTION":
-                child = cast("Node", child).get("arguments")  # noqa: PLW2901  its name was judged by _check_table
+                child = cast("Node", child).get("arguments")
             yield from _walk(child)
     elif isinstance(node, list):
         for child in node:

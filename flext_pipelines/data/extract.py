@@ -10,8 +10,10 @@ What does not: running the tap; whoever calls gives its output lines (``TapLines
 from __future__ import annotations
 
 import gzip
-from contextlib import ExitStack, closing
+from contextlib import ExitStack, closing, suppress
 from dataclasses import dataclass
+from datetime import UTC, datetime
+from decimal import Decimal, InvalidOperation
 from typing import TYPE_CHECKING, Literal, Protocol
 
 from pydantic import JsonValue
@@ -68,6 +70,8 @@ class ExtractRequest:
     conditions: tuple[Condition, ...] = ()
     replication_key: str | None = None
     watermark: str | None = None
+    end: str | None = None
+    scope: str | None = None
     output_format: OutputFormat = "parquet"
     batch_size: int = 10_000
     max_records: int | None = None
@@ -151,6 +155,7 @@ def extract(
         # The tap's last word when it said one; a tap that stays silent on state has moved nothing.
         after = intake.state if intake.state is not None else before
         key = request.replication_key or intake.replication_key
+        after = not_beyond(after, request.stream, key, request.end)
         draft = Draft(
             mode=request.mode,
             stream=request.stream,
@@ -161,6 +166,7 @@ def extract(
             bookmark_after=after,
             watermark=watermark_of(after, request.stream, key),
             replication_key=replication_key_of(after, request.stream) or key,
+            scope=request.scope,
             idempotency_key=request.idempotency_key,
             request=request.fingerprint,
             result={**counts},
@@ -176,7 +182,8 @@ def starting_bookmark(landing: LandingZone, request: ExtractRequest) -> dict[str
     if request.mode not in _FROM_BOOKMARK:
         return None
     for manifest in landing.manifests(request.dataset):
-        if manifest.stream == request.stream and watermark_of(
+        same = manifest.stream == request.stream and manifest.scope == request.scope
+        if same and watermark_of(
             manifest.bookmark_after, request.stream, request.replication_key or manifest.replication_key
         ):
             return manifest.bookmark_after
@@ -189,6 +196,29 @@ def watermark_state(stream: str, replication_key: str | None, value: str) -> dic
     if replication_key is not None:
         bookmark |= {"replication_key": replication_key, replication_key: value}
     return {"bookmarks": {stream: bookmark}}
+
+
+def not_beyond(
+    state: dict[str, JsonValue] | None, stream: str, replication_key: str | None, end: str | None
+) -> dict[str, JsonValue] | None:
+    """The state, but not past an end: the rows after it were left out, and are to be read another time."""
+    reached = watermark_of(state, stream, replication_key)
+    if end is None or reached is None or _before(reached, end):
+        return state
+    return watermark_state(stream, replication_key_of(state, stream) or replication_key, end)
+
+
+def _before(one: str, other: str) -> bool:
+    """Order of two replication key values: as instants, as numbers, or as texts."""
+    for read in (_instant, Decimal):
+        with suppress(ValueError, InvalidOperation):
+            return read(one) < read(other)
+    return one < other
+
+
+def _instant(text: str) -> Decimal:
+    moment = datetime.fromisoformat(text)
+    return Decimal((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp())
 
 
 def watermark_of(state: Mapping[str, JsonValue] | None, stream: str, replication_key: str | None) -> str | None:

@@ -55,7 +55,7 @@ def _text(source: Path, target: Path, output_format: OutputFormat) -> Path:
     return target
 
 
-def _exact(field: pa.Field, output_format: OutputFormat) -> str:
+def _exact(field: pa.Field[pa.DataType], output_format: OutputFormat) -> str:
     import pyarrow as pa
 
     name, kind = identifier(field.name), field.type
@@ -92,7 +92,7 @@ def _avro(source: Path, target: Path) -> Path:
     return target
 
 
-def avro_field(field: pa.Field, number: int) -> dict[str, Any]:  # noqa: ANN401  Avro schemas are free-form JSON
+def avro_field(field: pa.Field[pa.DataType], number: int) -> dict[str, Any]:
     """The Avro field of an Arrow column; a name that Avro does not allow is kept as its ``aliases``-free ``doc``."""
     import re
 

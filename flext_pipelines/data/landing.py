@@ -47,6 +47,7 @@ MANIFEST = "manifest.json"
 _INCOMING = ".incoming-"
 _LEAVING = ".leaving-"
 _LOCK = ".lock"
+_WORK = ".work"
 
 
 def _now() -> datetime:
@@ -201,12 +202,31 @@ class LandingZone:
                     writer.close()
                     shutil.rmtree(incoming, ignore_errors=True)
 
+    @contextmanager
+    def scratch(self) -> Iterator[Path]:
+        """A folder for work in progress that makes no version, such as a load; gone afterwards.
+
+        Raises:
+            StorageFullError: No room is left.
+        """
+        with storage_errors(self.root):
+            work = self.root / _WORK
+            work.mkdir(parents=True, exist_ok=True)
+            _remove_dead_work(work)
+            folder = Path(tempfile.mkdtemp(dir=work))
+            with locked(folder / _LOCK, "its own scratch folder"):
+                try:
+                    yield folder
+                finally:
+                    shutil.rmtree(folder, ignore_errors=True)
+
     def sweep(self) -> tuple[str, ...]:
         """Remove what killed writers left behind; the names of what went come back. Living writers keep theirs."""
-        removed: list[str] = []
         if not self.root.is_dir():
             return ()
-        for folder in sorted(entry for entry in self.root.iterdir() if entry.is_dir()):
+        work = self.root / _WORK
+        removed = [f"{_WORK}/{name}" for name in _remove_dead_work(work)] if work.is_dir() else []
+        for folder in sorted(entry for entry in self.root.iterdir() if entry.is_dir() and entry.name != _WORK):
             with suppress(AlreadyRunningError), locked(folder / _LOCK, folder.name):
                 removed += [f"{folder.name}/{name}" for name in _remove_leftovers(folder)]
         return tuple(removed)
@@ -267,7 +287,6 @@ class DatasetWriter:
         self.folder = incoming
         self.parts = PartWriter(incoming)
         self._rejects = 0
-        self._committed = False
 
     @property
     def rows(self) -> int:
@@ -341,7 +360,6 @@ class DatasetWriter:
             write_durably(self.folder / MANIFEST, manifest.model_dump_json(indent=1, exclude_none=True).encode())
             self.folder.rename(self.landing.folder(manifest))
             sync_folder(self.landing.root / self.dataset)
-        self._committed = True
         return manifest
 
 
@@ -362,6 +380,19 @@ def _described(path: Path, rows: int) -> Part:
 
 def _number(version: str) -> int:
     return int(version.partition("-")[0])
+
+
+def _remove_dead_work(work: Path) -> list[str]:
+    """Scratch folders whose lock nobody holds."""
+    removed = []
+    for folder in sorted(work.iterdir()):
+        # A folder whose lock file is not there yet belongs to somebody who is just making it.
+        with suppress(AlreadyRunningError, FileNotFoundError):
+            if (folder / _LOCK).exists():
+                with locked(folder / _LOCK, folder.name):
+                    shutil.rmtree(folder, ignore_errors=True)
+                    removed.append(folder.name)
+    return removed
 
 
 def _remove_leftovers(folder: Path) -> list[str]:

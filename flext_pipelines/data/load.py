@@ -113,7 +113,7 @@ class _Progress:
     finished: int = 0
 
 
-def load(  # noqa: PLR0913  what it works on and with
+def load(
     landing: LandingZone,
     tables: Tables | None,
     target: Target,
@@ -159,7 +159,7 @@ def _check_expected(request: LoadRequest, source: LoadSource) -> None:
     read = source.total + source.deduplicated
     if request.expected_record_count is not None and read != request.expected_record_count:
         raise ContractBrokenError(
-            f"{request.source} holds {read} rows, and {request.expected_record_count} were expected; nothing was loaded",
+            f"{request.source} holds {read} rows, {request.expected_record_count} were expected; nothing was loaded",
             "Extract it again, or correct expected_record_count",
             {"rows": read, "expected": request.expected_record_count},
         )
@@ -238,7 +238,9 @@ class _Loading:
         if not exists:
             if not request.create_table:
                 raise NotFoundError(
-                    f"There is no table {request.table}", "Create it, or switch create_table on", {"table": str(request.table)}
+                    f"There is no table {request.table}",
+                    "Create it, or switch create_table on",
+                    {"table": str(request.table)},
                 )
             # What the journal knows of a table that is gone is not in it any more.
             self._forget(all_of_table=True)
@@ -395,9 +397,7 @@ class _Loading:
         )
 
     def _told(self, at: _Progress) -> None:
-        self._on_progress(
-            Progress(kind="count", stream=str(self._request.table), side="loaded", rows=at.rows_done)
-        )
+        self._on_progress(Progress(kind="count", stream=str(self._request.table), side="loaded", rows=at.rows_done))
 
     def _result(self, at: _Progress, resumed: int, *, already: bool) -> Load:
         unchanged = at.rows_done - at.inserted - at.updated if self._request.mode in _KEYED else 0

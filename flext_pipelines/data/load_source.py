@@ -80,7 +80,7 @@ class LoadSource:
 
 
 @contextmanager
-def load_source(  # noqa: PLR0913  keyword-only, each said once
+def load_source(
     scratch: Path,
     origin: Origin,
     tables: Tables | None,

@@ -90,9 +90,7 @@ def apply_hook(rule: Python, batches: Iterable[pa.RecordBatch], schema: pa.Schem
         yield from made.to_batches()
     if empty:
         made = _called(hook, rule, schema.empty_table(), None)
-        yield pa.RecordBatch.from_arrays(
-            [column.combine_chunks() for column in made.columns], schema=made.schema
-        )
+        yield pa.RecordBatch.from_arrays([column.combine_chunks() for column in made.columns], schema=made.schema)
 
 
 def _table(batch: pa.RecordBatch) -> pa.Table:

@@ -13,7 +13,7 @@ import json
 import re
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Literal, cast
 
 from flext_pipelines.data.arrow_types import arrow_schema, exact_decimal
 from flext_pipelines.errors import RecordError
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from flext_pipelines.data.arrow_types import StreamColumn
+
+    Values = pa.Array[pa.Scalar[pa.DataType]] | list[object]
 
 _FRACTION = re.compile(r"(?<=\d)[.,](\d+)")
 _DIGITS = {"us": 6, "ns": 9}
@@ -75,7 +77,7 @@ class RecordBuffer:
         reasons: dict[int, str] = {}
         unknown = self._unknown(rows) if self._strict else {}
         reasons.update(unknown)
-        arrays: list[pa.Array | list[object]] = []
+        arrays: list[Values] = []
         for column in self._columns:
             values = [row.get(column.name) for row in rows]
             array = None if reasons else _whole_column(column, values)
@@ -87,15 +89,13 @@ class RecordBuffer:
             self.rejected += 1
             self._reject(rows[index], RecordError(reasons[index], "Correct it in the source, or its schema in the tap"))
         kept = [index for index in range(len(rows)) if index not in reasons]
-        finished = [
-            _kept_array(array, column, kept) for array, column in zip(arrays, self._columns, strict=True)
-        ]
+        finished = [_kept_array(array, column, kept) for array, column in zip(arrays, self._columns, strict=True)]
         return pa.RecordBatch.from_arrays(finished, schema=self.schema)
 
     def _unknown(self, rows: Sequence[Mapping[str, object]]) -> dict[int, str]:
         declared = {column.name for column in self._columns}
         return {
-            index: f"column {sorted(set(row) - declared)[0]!r} is not in the schema"
+            index: f"column {min(set(row) - declared)!r} is not in the schema"
             for index, row in enumerate(rows)
             if not row.keys() <= declared
         }
@@ -114,7 +114,7 @@ class RecordBuffer:
         return converted
 
 
-def _kept_array(array: pa.Array | list[object], column: StreamColumn, kept: list[int]) -> pa.Array:
+def _kept_array(array: Values, column: StreamColumn, kept: list[int]) -> pa.Array[pa.Scalar[pa.DataType]]:
     import pyarrow as pa
 
     if isinstance(array, list):
@@ -122,21 +122,23 @@ def _kept_array(array: pa.Array | list[object], column: StreamColumn, kept: list
     return array if len(kept) == len(array) else array.take(pa.array(kept, pa.int64()))
 
 
-def _whole_column(column: StreamColumn, values: list[object]) -> pa.Array | None:
+def _whole_column(column: StreamColumn, values: list[object]) -> pa.Array[pa.Scalar[pa.DataType]] | None:
     """The column in one go; None when some value needs a closer look."""
     import pyarrow as pa
 
     if column.kind in {"json", "binary"}:
         return None
     try:
-        found = pa.array(values)
+        found: pa.Array[pa.Scalar[pa.DataType]] = pa.array(cast("list[str]", values))
         if found.type == column.type:
             return found
         if pa.types.is_null(found.type):
             return found.cast(column.type)
         if column.kind == "number" and pa.types.is_integer(found.type):
             return found.cast(column.type)
-        if column.kind in {"date", "time", "timestamp", "naive_timestamp", "decimal"} and pa.types.is_string(found.type):
+        if column.kind in {"date", "time", "timestamp", "naive_timestamp", "decimal"} and pa.types.is_string(
+            found.type
+        ):
             return found.cast(column.type)
     except (pa.ArrowException, OverflowError, ValueError, TypeError):
         return None
@@ -165,7 +167,7 @@ def _no(value: object, wanted: str) -> str:
     return f"{type(value).__name__} {shown[:60]!r} is no {wanted}"
 
 
-def _integer(value: object, _: pa.DataType, strict: bool) -> object:  # noqa: FBT001  the shape of a converter
+def _integer(value: object, _: pa.DataType, strict: bool) -> object:
     if isinstance(value, int) and not isinstance(value, bool):
         return value
     if isinstance(value, (float, Decimal)) and value == int(value):
@@ -178,7 +180,7 @@ def _integer(value: object, _: pa.DataType, strict: bool) -> object:  # noqa: FB
     raise ValueError(_no(value, "integer"))
 
 
-def _number(value: object, _: pa.DataType, strict: bool) -> object:  # noqa: FBT001
+def _number(value: object, _: pa.DataType, strict: bool) -> object:
     if isinstance(value, (int, float, Decimal)) and not isinstance(value, bool):
         return float(value)
     if not strict and isinstance(value, str):
@@ -186,7 +188,7 @@ def _number(value: object, _: pa.DataType, strict: bool) -> object:  # noqa: FBT
     raise ValueError(_no(value, "number"))
 
 
-def _decimal(value: object, kind: pa.DataType, _: bool) -> object:  # noqa: FBT001
+def _decimal(value: object, kind: pa.DataType, _: bool) -> object:
     number = exact_decimal(value)
     scale, precision = cast("pa.Decimal128Type", kind).scale, cast("pa.Decimal128Type", kind).precision
     exponent = number.normalize().as_tuple().exponent
@@ -195,7 +197,7 @@ def _decimal(value: object, kind: pa.DataType, _: bool) -> object:  # noqa: FBT0
     return number
 
 
-def _boolean(value: object, _: pa.DataType, strict: bool) -> object:  # noqa: FBT001
+def _boolean(value: object, _: pa.DataType, strict: bool) -> object:
     if isinstance(value, bool):
         return value
     if not strict and str(value).lower() in {"true", "false", "1", "0"}:
@@ -203,7 +205,7 @@ def _boolean(value: object, _: pa.DataType, strict: bool) -> object:  # noqa: FB
     raise ValueError(_no(value, "boolean"))
 
 
-def _text(value: object, _: pa.DataType, strict: bool) -> object:  # noqa: FBT001
+def _text(value: object, _: pa.DataType, strict: bool) -> object:
     if isinstance(value, str):
         return value
     if not strict:
@@ -211,7 +213,7 @@ def _text(value: object, _: pa.DataType, strict: bool) -> object:  # noqa: FBT00
     raise ValueError(_no(value, "text"))
 
 
-def _date(value: object, _: pa.DataType, strict: bool) -> object:  # noqa: FBT001
+def _date(value: object, _: pa.DataType, strict: bool) -> object:
     text = _textual(value, "date")
     whole = datetime.fromisoformat(text)
     if strict and (whole.hour, whole.minute, whole.second, whole.microsecond) != (0, 0, 0, 0):
@@ -219,23 +221,23 @@ def _date(value: object, _: pa.DataType, strict: bool) -> object:  # noqa: FBT00
     return date(whole.year, whole.month, whole.day)
 
 
-def _timestamp(value: object, kind: pa.DataType, strict: bool) -> object:  # noqa: FBT001
-    unit = cast("pa.TimestampType[str, str]", kind).unit
+def _timestamp(value: object, kind: pa.DataType, strict: bool) -> object:
+    unit = cast("pa.TimestampType[Literal['us', 'ns'], str]", kind).unit
     moment, fraction = _moment(_textual(value, "date-time"), unit, value, strict=strict)
     aware = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
     return (aware - _EPOCH_UTC) // _SECOND * 10 ** _DIGITS[unit] + fraction
 
 
-def _naive_timestamp(value: object, kind: pa.DataType, strict: bool) -> object:  # noqa: FBT001
-    unit = cast("pa.TimestampType[str, str]", kind).unit
+def _naive_timestamp(value: object, kind: pa.DataType, strict: bool) -> object:
+    unit = cast("pa.TimestampType[Literal['us', 'ns'], str]", kind).unit
     moment, fraction = _moment(_textual(value, "date-time"), unit, value, strict=strict)
     if moment.tzinfo is not None and strict:
         raise ValueError(_no(value, "date-time without a zone"))
     return (moment.replace(tzinfo=None) - _EPOCH) // _SECOND * 10 ** _DIGITS[unit] + fraction
 
 
-def _time(value: object, kind: pa.DataType, strict: bool) -> object:  # noqa: FBT001
-    unit = cast("pa.Time64Type[str]", kind).unit
+def _time(value: object, kind: pa.DataType, strict: bool) -> object:
+    unit = cast("pa.Time64Type[Literal['us', 'ns']]", kind).unit
     moment, fraction = _moment("1970-01-01T" + _textual(value, "time"), unit, value, strict=strict)
     return (moment.replace(tzinfo=None) - _EPOCH) // _SECOND * 10 ** _DIGITS[unit] + fraction
 
@@ -257,14 +259,14 @@ def _textual(value: object, wanted: str) -> str:
     return value.strip()
 
 
-def _binary(value: object, _: pa.DataType, __: bool) -> object:  # noqa: FBT001
+def _binary(value: object, _: pa.DataType, __: bool) -> object:
     try:
         return binascii.a2b_base64(_textual(value, "base64"), strict_mode=True)
     except binascii.Error:
         raise ValueError(_no(value, "base64")) from None
 
 
-def _as_json(value: object, _: pa.DataType | None = None, __: bool = True) -> object:  # noqa: FBT001, FBT002
+def _as_json(value: object, _: pa.DataType | None = None, __: bool = True) -> object:
     return json.dumps(value, ensure_ascii=False, default=_plain)
 
 

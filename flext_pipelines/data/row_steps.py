@@ -21,7 +21,7 @@ from flext_pipelines.errors import FlextError, UsageError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from flext_pipelines.data.rules import Rule, RowRule
+    from flext_pipelines.data.rules import RowRule, Rule
 
 RULE, REASON, ROW = "_flext_rule", "_flext_reason", "_flext_row"
 RESERVED = "_flext_"
@@ -107,9 +107,7 @@ class RowSteps:
     def bad(self) -> str:
         """SQL of the rows with errors, as they came in, with the rule's number and the reason."""
         row = ", ".join(f"struct_extract({ROW}, {literal(name)}) AS {identifier(name)}" for name in self._first)
-        return (
-            f"SELECT {row}, {RULE} AS _rule, {REASON} AS _reason FROM ({self._sql}) WHERE {RULE} > 0"  # noqa: S608
-        )
+        return f"SELECT {row}, {RULE} AS _rule, {REASON} AS _reason FROM ({self._sql}) WHERE {RULE} > 0"  # noqa: S608
 
     def counts(self) -> dict[int | None, int]:
         """Rows by mark: None went through, k failed in rule k, -k was left out by filter k."""
@@ -169,7 +167,7 @@ class RowSteps:
         reason = literal(f"cannot be decided: {rule.condition[:200]}")
         self._marked(number, f"{RESERVED}tried IS NULL", reason, {}, drop=f"{RESERVED}tried", out=out)
 
-    def _marked(  # noqa: PLR0913  the parts of one SELECT
+    def _marked(
         self, number: int, failed: str, reason: str, values: dict[str, str], *, drop: str = "", out: str = ""
     ) -> None:
         """The next query around the last: new values, and marks for rows that are not marked yet."""

@@ -102,7 +102,9 @@ class Join(Value):
     how: Literal["inner", "left", "right", "full", "semi", "anti"] = Field(default="inner", description="Kind of join.")
     columns: tuple[str, ...] | None = Field(default=None, description="Columns to take from there; by default all.")
     suffix: str = Field(default="_right", min_length=1, description="For columns of there that exist here too.")
-    unique_right: bool = Field(default=False, description="Fail if a key stands twice there, instead of repeating rows.")
+    unique_right: bool = Field(
+        default=False, description="Fail if a key stands twice there, instead of repeating rows."
+    )
 
 
 class Pivot(Value):

@@ -96,7 +96,9 @@ def _join(engine: Engine, base: str, columns: dict[str, str], rule: Join, number
     equal = " AND ".join(f"l.{identifier(here)} = r.{identifier(other)}" for here, other in rule.on.items())
     if rule.how in {"semi", "anti"}:
         listed = ", ".join(f"l.{identifier(name)}" for name in columns)
-        return f"SELECT {listed} FROM {left_rows} l {rule.how.upper()} JOIN {right_rows} r ON {equal} ORDER BY l._flext_l"  # noqa: S608
+        return (
+            f"SELECT {listed} FROM {left_rows} l {rule.how.upper()} JOIN {right_rows} r ON {equal} ORDER BY l._flext_l"  # noqa: S608
+        )
     keys = {
         here: f"coalesce(l.{identifier(here)}, r.{identifier(other)})"
         for here, other in rule.on.items()
@@ -145,9 +147,7 @@ def _pivot(engine: Engine, base: str, columns: dict[str, str], rule: Pivot) -> s
     ]
     index = [identifier(name) for name in rule.index]
     order = ", ".join(f"{name} NULLS LAST" for name in index)
-    return (
-        f"SELECT {', '.join([*index, *cells])} FROM {_numbered(base)} GROUP BY {', '.join(index)} ORDER BY {order}"  # noqa: S608
-    )
+    return f"SELECT {', '.join([*index, *cells])} FROM {_numbered(base)} GROUP BY {', '.join(index)} ORDER BY {order}"  # noqa: S608
 
 
 def _unpivot(base: str, columns: dict[str, str], rule: Unpivot) -> str:

@@ -148,7 +148,7 @@ class SingerReader:
         if not isinstance(values, dict):
             message = "its record is no object"
             raise TypeError(message)
-        return Record(cast("str", stream), values)
+        return Record(stream, values)
 
     def _state(self, document: Mapping[str, object]) -> State:
         value = document["value"]

@@ -67,7 +67,7 @@ def origin_of(landing: LandingZone, reference: DataReference) -> Origin:
 
 
 @contextmanager
-def engine_with(  # noqa: PLR0913  keyword-only, each said once
+def engine_with(
     scratch: Path,
     origins: Mapping[str, Origin],
     tables: Tables | None,

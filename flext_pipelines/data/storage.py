@@ -29,7 +29,7 @@ def storage_error(error: OSError, place: Path) -> FlextError:
     if error.errno in _FULL:
         return StorageFullError(
             f"There is no room left to write below {place} ({cause})",
-            "Free space or choose another landing zone (FLEXT_LANDING_ROOT), then run it again; nothing half-written is left",
+            "Free space, or set FLEXT_LANDING_ROOT, then run it again; nothing half-written is left",
             details,
         )
     if error.errno in _REFUSED:

@@ -137,9 +137,7 @@ def transform(landing: LandingZone, tables: Tables | None, request: TransformReq
         scratch = writer.scratch() / "transform"
         with (
             landing.writer(f"{request.output}.quarantine") as quarantine,
-            engine_with(
-                scratch, origins, tables, threads=request.max_workers, memory=request.memory
-            ) as engine,
+            engine_with(scratch, origins, tables, threads=request.max_workers, memory=request.memory) as engine,
         ):
             work = _Work(request, engine, writer, quarantine)
             work.perform()
@@ -233,9 +231,7 @@ class _Work:
             errors, filtered = counts.get(number, 0), counts.get(-number, 0)
             out = rows - errors - filtered
             self.account.steps.append(
-                StepCount(
-                    rule=number, kind=rule.kind, rows_in=rows, rows_out=out, errors=errors, filtered=filtered
-                )
+                StepCount(rule=number, kind=rule.kind, rows_in=rows, rows_out=out, errors=errors, filtered=filtered)
             )
             self.account.filtered += filtered
             rows = out

@@ -105,7 +105,7 @@ def validate(landing: LandingZone, tables: Tables | None, request: ValidateReque
     broken = [check for check in report.checks if not check.passed and _counts(check, strict=request.strict)]
     listed = "; ".join(f"{check.name}: {check.reason} ({check.failing} rows)" for check in broken[:5])
     raise ContractBrokenError(
-        f"{report.reference} breaks contract {request.contract_name!r} in {len(broken)} of {len(report.checks)} checks: "
+        f"{report.reference} breaks {request.contract_name!r} in {len(broken)} of {len(report.checks)} checks: "
         f"{listed}",
         f"Look at the failing rows in {report.failing}" if report.failing else "Correct the data, or the contract",
         {"report": report.model_dump(mode="json"), "failing": str(report.failing) if report.failing else None},
@@ -116,9 +116,7 @@ def _counts(check: CheckResult, *, strict: bool) -> bool:
     return strict or check.severity == "error"
 
 
-def _report(
-    landing: LandingZone, tables: Tables | None, request: ValidateRequest, origin: Origin
-) -> ValidationReport:
+def _report(landing: LandingZone, tables: Tables | None, request: ValidateRequest, origin: Origin) -> ValidationReport:
     referred = {str(reference): reference for reference in references_of(request.contract)}
     relations = {text: f"referred_{number}" for number, text in enumerate(referred, 1)}
     origins = {DATA: origin, **{relations[text]: origin_of(landing, one) for text, one in referred.items()}}
@@ -180,11 +178,11 @@ def _count(engine: Engine, checks: Sequence[RowCheck]) -> tuple[int, int, list[i
 def _failing(checks: Sequence[RowCheck], counts: Sequence[int], most: int) -> str:
     """The failing rows with a list of reasons; only checks that found any are asked again."""
     asked = [check for check, count in zip(checks, counts, strict=True) if count]
-    told = ", ".join(f"CASE WHEN ({check.fails}) THEN {literal(f'{check.name}: {check.reason}')} END" for check in asked)
-    reasons = f"list_filter([{told}], lambda reason: reason IS NOT NULL)"
-    return (
-        f"SELECT * FROM (SELECT *, {reasons} AS {REASONS} FROM {DATA}) WHERE len({REASONS}) > 0 LIMIT {most}"  # noqa: S608
+    told = ", ".join(
+        f"CASE WHEN ({check.fails}) THEN {literal(f'{check.name}: {check.reason}')} END" for check in asked
     )
+    reasons = f"list_filter([{told}], lambda reason: reason IS NOT NULL)"
+    return f"SELECT * FROM (SELECT *, {reasons} AS {REASONS} FROM {DATA}) WHERE len({REASONS}) > 0 LIMIT {most}"  # noqa: S608
 
 
 def _results(compiler: Compiler, rows: int, counts: Sequence[int]) -> tuple[CheckResult, ...]:

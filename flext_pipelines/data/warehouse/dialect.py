@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, cast
 
 from flext_pipelines.data.engine import identifier
 
@@ -110,11 +110,11 @@ class Dialect:
         if pa.types.is_decimal(kind):
             return f"{'NUMBER' if self.name == 'oracle' else 'DECIMAL'}({kind.precision},{kind.scale})"
         if pa.types.is_timestamp(kind):
-            return self._timestamp(kind)
+            return self._timestamp(cast("pa.TimestampType[Literal['us', 'ns'], str]", kind))
         known = _SIMPLE[self.name]
         return known.get(_PARTS.get(str(kind), str(kind)), known["string"])
 
-    def _timestamp(self, kind: pa.TimestampType) -> str:
+    def _timestamp(self, kind: pa.TimestampType[Literal["us", "ns"], str | None]) -> str:
         if self.name == "oracle":
             return f"TIMESTAMP({9 if kind.unit == 'ns' else 6}){' WITH TIME ZONE' if kind.tz else ''}"
         if kind.tz:
@@ -128,7 +128,7 @@ class Dialect:
             columns.append(f"PRIMARY KEY ({', '.join(identifier(key) for key in keys)})")
         return f"CREATE TABLE {self.table(table)} ({', '.join(columns)})"
 
-    def add_column(self, table: TableName, field: pa.Field) -> str:
+    def add_column(self, table: TableName, field: pa.Field[pa.DataType]) -> str:
         """One more column, null in the rows that are there."""
         kind = f"{identifier(field.name)} {self.column_type(field.type)}"
         added = f"({kind})" if self.name == "oracle" else f"COLUMN {kind}"

@@ -162,4 +162,3 @@ def _ours(error: duckdb.Error, path: Path) -> FlextError:
             f"The rows do not fit the table: {text}", "Transform them, or change the table", {"target": path.name}
         )
     return LoadFailedError(f"{path.name} refused: {text}", "See the reason; nothing of this batch was kept")
-

@@ -88,7 +88,7 @@ class OracleTarget:
         """Run a statement."""
         with _translated(), self._connection.cursor() as cursor:
             cursor.execute(sql, list(parameters))
-            return cursor.rowcount
+            return int(cursor.rowcount)
 
     def fetch(self, sql: str, parameters: Sequence[object] = ()) -> list[tuple[object, ...]]:
         """Rows of a query."""
@@ -130,7 +130,9 @@ class OracleTarget:
             frames = (pa.table(frame) for frame in self._connection.fetch_df_batches(query, size=_ROWS))
             first = next(frames)
             rest = (batch for table_ in frames for batch in table_.to_batches())
-            yield pa.RecordBatchReader.from_batches(first.schema, (b for part in (first.to_batches(), rest) for b in part))
+            yield pa.RecordBatchReader.from_batches(
+                first.schema, (b for part in (first.to_batches(), rest) for b in part)
+            )
 
     def commit(self) -> None:
         """Make the changes last."""

@@ -83,13 +83,13 @@ class PostgresTarget:
         """Run a statement."""
         with _translated(), self._connection.cursor() as cursor:
             cursor.execute(sql, parameters=tuple(parameters) or None)
-            return cursor.rowcount
+            return int(cursor.rowcount)
 
     def fetch(self, sql: str, parameters: Sequence[object] = ()) -> list[tuple[object, ...]]:
         """Rows of a query."""
         with _translated(), self._connection.cursor() as cursor:
             cursor.execute(sql, parameters=tuple(parameters) or None)
-            return cursor.fetchall()
+            return list(cursor.fetchall())
 
     def stage(self, rows: pa.Table, *, append: bool = False) -> str:
         """Put rows into a temporary table, by COPY."""
