@@ -133,9 +133,21 @@ class SqliteFiles:
         connection = sqlite3.connect(
             f"{file.absolute().as_uri()}?mode=ro", uri=True, timeout=_BUSY_SECONDS, check_same_thread=False
         )
+        # A file that Dagster is just making has no tables, then no revision: there is nothing in it yet.
+        made = connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'alembic_version'").fetchall()
+        revision = connection.execute("SELECT version_num FROM alembic_version").fetchall() if made else []
+        if not revision:
+            connection.close()
+            return None
         self._open[file] = connection
-        check_revision(connection.execute("SELECT version_num FROM alembic_version").fetchall(), str(file))
         return connection
+
+    def check_revisions(self) -> None:
+        """Whether we know the schema of the files that all runs share; Dagster upgrades them together."""
+        for name in ("history/runs.db", "history/runs/index.db", "schedules/schedules.db"):
+            rows = self._read(self._home / name, "SELECT version_num FROM alembic_version", {})
+            if rows:
+                check_revision(rows, name)
 
 
 class PostgresDatabase:
@@ -208,7 +220,7 @@ class SqlRecords:
         """
         if settings.dagster_postgres_url is None:
             files = SqliteFiles(settings.dagster_home)
-            files.runs("SELECT 1", {})
+            files.check_revisions()
             return cls(files)
         database = PostgresDatabase(settings.dagster_postgres_url.get_secret_value())
         try:

@@ -1,0 +1,73 @@
+"""What a run moved."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+from dagster import DagsterRunStatus
+
+from flext_pipelines.errors import NotFoundError
+from flext_pipelines.runs.launch import launch
+from flext_pipelines.runs.location import Meta, Tag
+from flext_pipelines.runs.metrics import run_metrics
+from flext_pipelines.runs.records import open_records
+from tests.runs.conftest import SAMPLE
+from tests.runs.stories import make_run, materialize
+
+if TYPE_CHECKING:
+    from dagster import DagsterInstance
+
+    from flext_pipelines.runs.records import RunRecords
+    from flext_pipelines.settings import Settings
+
+
+def test_the_numbers_of_a_real_run_are_read_back(settings: Settings) -> None:
+    """Per stream what the step recorded, and in all."""
+    run_id = launch(settings, "shop", code=SAMPLE)
+    records = open_records(settings)
+
+    told = run_metrics(records, run_id)
+
+    orders = next(stream for stream in told.streams if stream.stream == "orders")
+    assert (orders.rows_extracted, orders.rows_loaded, orders.rows_rejected) == (10, 9, 1)
+    assert (orders.bytes, orders.seconds, orders.rows_per_second) == (2048, 0.5, 18.0)
+    assert (orders.replication_key, orders.bookmark_before, orders.bookmark_after) == (
+        "updated_at",
+        "2024-01-01",
+        "2024-02-01",
+    )
+    assert orders.table == "warehouse.orders"
+    assert (told.rows_extracted, told.rows_loaded, told.rows_rejected, told.bytes) == (20, 18, 2, 4096)
+    assert told.plugins == {"tap-shop": "1.0", "target-shop": "2.0"}
+    assert told.status == "completed"
+    records.close()
+
+
+def test_what_was_not_recorded_is_not_made_up(instance: DagsterInstance, records: RunRecords) -> None:
+    """None is not zero, and a total is over the numbers that are there."""
+    run_id = make_run(instance, DagsterRunStatus.STARTED, tags={Tag.PIPELINE: "shop"})
+    materialize(instance, run_id, ["shop", "orders"], {Meta.ROWS_LOADED: 5})
+    materialize(instance, run_id, ["shop", "items"], {})
+
+    told = run_metrics(records, pipeline="shop")
+
+    assert told.rows_loaded == 5
+    assert told.rows_extracted is None
+    assert told.bytes is None
+    assert next(one for one in told.streams if one.stream == "items").rows_loaded is None
+
+
+def test_a_stream_that_was_tried_again_counts_once(instance: DagsterInstance, records: RunRecords) -> None:
+    """The last word on an asset counts."""
+    run_id = make_run(instance, DagsterRunStatus.STARTED)
+    materialize(instance, run_id, ["shop", "orders"], {Meta.ROWS_LOADED: 5})
+    materialize(instance, run_id, ["shop", "orders"], {Meta.ROWS_LOADED: 7})
+
+    assert run_metrics(records, run_id).rows_loaded == 7
+
+
+def test_an_unknown_run_has_no_numbers(records: RunRecords) -> None:
+    """It is an error, not an empty answer."""
+    with pytest.raises(NotFoundError):
+        run_metrics(records, "ffffffff-0000-0000-0000-000000000000")
