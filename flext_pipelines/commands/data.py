@@ -18,8 +18,9 @@ from flext_pipelines.commands.message import Command, Context, Message, Query
 from flext_pipelines.data.conditions import Condition, Scalar, time_range
 from flext_pipelines.data.contract import Contract
 from flext_pipelines.data.dataset import LATEST, DataReference, Manifest, Mode, name_for
-from flext_pipelines.data.extract import Extraction, ExtractMode, ExtractRequest, extract
+from flext_pipelines.data.extract import Extraction, extract
 from flext_pipelines.data.formats import OutputFormat
+from flext_pipelines.data.intake import ExtractMode, ExtractRequest
 from flext_pipelines.data.load import Load, LoadMode, LoadRequest, load
 from flext_pipelines.data.rules import Rule
 from flext_pipelines.data.transform import ErrorHandling, Transformation, TransformRequest, fingerprint, transform

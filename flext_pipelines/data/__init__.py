@@ -2,7 +2,8 @@
 
 What belongs here, in the order of the flow: what a dataset is (``dataset``), how it is kept (``storage``,
 ``parts``, ``landing``, ``formats``), how a tap's messages become one (``arrow_types``, ``singer``,
-``records``, ``conditions``, ``extract``), the engine that computes on it (``engine``, ``expressions``),
+``records``, ``conditions``, ``delta``,
+``bookmarks``, ``intake``, ``extract``), the engine that computes on it (``engine``, ``expressions``),
 its checks (``contract``, ``contract_file``, ``checks``, ``validate``), its changes (``rules``,
 ``row_steps``, ``set_steps``, ``python_step``, ``transform``) and its way into a warehouse (``warehouse``, ``load``).
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from flext_pipelines.data.dataset import Manifest
-    from flext_pipelines.data.extract import ExtractRequest
+    from flext_pipelines.data.intake import ExtractRequest
     from flext_pipelines.data.landing import DatasetWriter, LandingZone
 
 _WHOLE = {"full", "snapshot"}

@@ -8,7 +8,7 @@ What belongs here: formats. What does not: where the files lie and when they cou
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 from flext_pipelines.data.engine import Engine, identifier, literal
 
@@ -80,7 +80,7 @@ def _avro(source: Path, target: Path) -> Path:
 
     with pq.ParquetFile(source) as file, target.open("wb") as out:
         fields = [avro_field(field, number) for number, field in enumerate(file.schema_arrow)]
-        names = dict(zip(file.schema_arrow.names, (field["name"] for field in fields), strict=True))
+        names = dict(zip(file.schema_arrow.names, (str(field["name"]) for field in fields), strict=True))
         schema = fastavro.parse_schema({"type": "record", "name": "row", "namespace": "flext", "fields": fields})
         rows = (
             {names[name]: value for name, value in row.items()}
@@ -92,7 +92,7 @@ def _avro(source: Path, target: Path) -> Path:
     return target
 
 
-def avro_field(field: pa.Field[pa.DataType], number: int) -> dict[str, Any]:
+def avro_field(field: pa.Field[pa.DataType], number: int) -> dict[str, object]:
     """The Avro field of an Arrow column; a name that Avro does not allow is kept as its ``aliases``-free ``doc``."""
     import re
 

@@ -141,9 +141,10 @@ def _pivot(engine: Engine, base: str, columns: dict[str, str], rule: Pivot) -> s
     names = ["null" if value is None else value for value in values]
     _once([*rule.index, *names])
     aggregate = _aggregate_sql(Aggregate(function=rule.function, column=rule.value), columns)
+    matches = ["IS NULL" if value is None else f"= {literal(value)}" for value in values]
     cells = [
-        f"{aggregate} FILTER (WHERE {text} {'IS NULL' if value is None else f'= {literal(value)}'}) AS {identifier(name)}"
-        for value, name in zip(values, names, strict=True)
+        f"{aggregate} FILTER (WHERE {text} {match}) AS {identifier(name)}"
+        for match, name in zip(matches, names, strict=True)
     ]
     index = [identifier(name) for name in rule.index]
     order = ", ".join(f"{name} NULLS LAST" for name in index)

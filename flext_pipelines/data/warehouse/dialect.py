@@ -114,7 +114,7 @@ class Dialect:
         known = _SIMPLE[self.name]
         return known.get(_PARTS.get(str(kind), str(kind)), known["string"])
 
-    def _timestamp(self, kind: pa.TimestampType[Literal["us", "ns"], str | None]) -> str:
+    def _timestamp(self, kind: pa.TimestampType[Literal["us", "ns"], str]) -> str:
         if self.name == "oracle":
             return f"TIMESTAMP({9 if kind.unit == 'ns' else 6}){' WITH TIME ZONE' if kind.tz else ''}"
         if kind.tz:
