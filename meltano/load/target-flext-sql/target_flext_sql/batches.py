@@ -14,6 +14,7 @@ from target_flext_sql.errors import BatchFileError
 from target_flext_sql.forbidden import ForbiddenText
 
 if TYPE_CHECKING:
+    import pyarrow.parquet as pq
     from collections.abc import Callable
 
     from target_flext_sql.records import RecordBuffer
