@@ -19,7 +19,8 @@ from flext_pipelines.errors import FlextError
 from flext_pipelines.meltano import locks, system_database, warm
 from flext_pipelines.meltano.argv import run_argv
 from flext_pipelines.meltano.environment import child_environment
-from flext_pipelines.meltano.failures import Evidence, cancelled, verdict
+from flext_pipelines.meltano.evidence import Evidence
+from flext_pipelines.meltano.failures import cancelled, verdict
 from flext_pipelines.meltano.lines import Tail
 from flext_pipelines.meltano.log import JobStarted, parse_line
 from flext_pipelines.meltano.plan import Plan, RunRequest, make_plan
@@ -278,8 +279,10 @@ class _Listener:
         self.running.note(lambda: self._on_progress(progress))
 
     def out(self, line: str) -> None:
-        """A line of standard output; ``meltano run`` writes none, a wrapper around it may."""
-        self._keep(self._redact(line))
+        """A line of standard output: click's own messages, or whatever a wrapper around Meltano writes."""
+        clean = self._redact(line)
+        self._keep(clean)
+        self.tally.plain.append(clean[:2000])
 
     def err(self, line: str) -> None:
         """A line of standard error."""

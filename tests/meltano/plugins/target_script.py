@@ -1,16 +1,20 @@
 """A small well-behaved Singer target: one JSONL file per stream, state written back once the rows are on disk."""
 
+from __future__ import annotations
+
 import json
 import os
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
-CONFIG = json.loads(Path(sys.argv[sys.argv.index("--config") + 1]).read_text())
+CONFIG: dict[str, Any] = json.loads(Path(sys.argv[sys.argv.index("--config") + 1]).read_text())
 OUT = Path(CONFIG["folder"])
 
 
-def log(level, message, **extra):
+def log(level: str, message: str, **extra: Any) -> None:
+    """One line on standard error, as the SDK's structured formatter writes it, or as plain text."""
     if not CONFIG.get("structured", True):
         print(f"{level.upper()} {message}", file=sys.stderr, flush=True)
         return
@@ -29,14 +33,52 @@ def log(level, message, **extra):
     print(json.dumps(record | {"extra": extra}), file=sys.stderr, flush=True)
 
 
-def metric(name, value, stream):
-    info = {"type": "counter", "metric": name, "value": value, "tags": {"stream": stream, "table": f"main.{stream}"}}
-    log("info", "METRIC", metric_info=info)
+def metric(name: str, value: int, stream: str) -> None:
+    """A count, with the table that the rows went to."""
+    tags = {"stream": stream, "table": f"main.{stream}"}
+    log("info", "METRIC", metric_info={"type": "counter", "metric": name, "value": value, "tags": tags})
 
 
-def main():
+class Loads:
+    """The streams so far."""
+
+    def __init__(self) -> None:
+        self.seen = 0
+        self.counts: dict[str, int] = {}
+        self.rejects: dict[str, int] = {}
+
+    def take(self, message: dict[str, Any]) -> None:
+        """One Singer message."""
+        if message["type"] == "SCHEMA":
+            self.counts.setdefault(message["stream"], 0)
+            self.rejects.setdefault(message["stream"], 0)
+        elif message["type"] == "RECORD":
+            self.take_record(message["stream"], message["record"])
+        elif message["type"] == "STATE" and not CONFIG.get("forget_state"):
+            print(json.dumps(message["value"]), flush=True)
+
+    def take_record(self, stream: str, record: dict[str, Any]) -> None:
+        """One row, or what the settings want in its place."""
+        self.seen += 1
+        if self.seen == CONFIG.get("fail_at"):
+            cause = {"type": "OSError", "module": "builtins", "message": "28"}
+            said = {"type": "LoadError", "module": "target", "message": "no room in the warehouse", "traceback": []}
+            log("error", "disk quota exceeded", stream=stream, exception=said | {"cause": cause})
+            sys.exit(1)
+        if self.seen == CONFIG.get("reject_at"):
+            self.rejects[stream] += 1
+        elif self.seen != CONFIG.get("lose_at"):
+            with (OUT / f"{stream}.jsonl").open("a") as file:
+                file.write(json.dumps(record) + "\n")
+            self.counts[stream] += 1
+        if CONFIG.get("pause"):
+            time.sleep(CONFIG["pause"])
+
+
+def main() -> None:
+    """Until the tap is done."""
     OUT.mkdir(parents=True, exist_ok=True)
-    files, counts, rejects, seen = {}, {}, {}, 0
+    loads = Loads()
     log("info", "target is ready")
     for line in sys.stdin:
         try:
@@ -44,43 +86,10 @@ def main():
         except ValueError:
             log("error", f"cannot read {line[:40]!r}: what: no Singer message, next: look at the tap")
             sys.exit(1)
-        stream = message.get("stream")
-        if message["type"] == "SCHEMA":
-            files.setdefault(stream, (OUT / f"{stream}.jsonl").open("a"))
-            counts.setdefault(stream, 0)
-        elif message["type"] == "RECORD":
-            seen += 1
-            if seen == CONFIG.get("fail_at"):
-                log(
-                    "error",
-                    "disk quota exceeded",
-                    stream=stream,
-                    exception={
-                        "type": "LoadError",
-                        "module": "target",
-                        "message": "no room in the warehouse",
-                        "traceback": [],
-                        "cause": {"type": "OSError", "message": "28"},
-                    },
-                )
-                sys.exit(1)
-            if seen == CONFIG.get("reject_at"):
-                rejects[stream] = rejects.get(stream, 0) + 1
-                continue
-            if seen == CONFIG.get("lose_at"):
-                continue
-            files[stream].write(json.dumps(message["record"]) + "\n")
-            counts[stream] += 1
-            if CONFIG.get("pause"):
-                time.sleep(CONFIG["pause"])
-        elif message["type"] == "STATE":
-            for file in files.values():
-                file.flush()
-            if not CONFIG.get("forget_state"):
-                print(json.dumps(message["value"]), flush=True)
-    for stream, count in counts.items():
+        loads.take(message)
+    for stream, count in loads.counts.items():
         metric("record_count", count, stream)
-        metric("records_rejected", rejects.get(stream, 0), stream)
+        metric("records_rejected", loads.rejects[stream], stream)
 
 
 if __name__ == "__main__":
