@@ -30,7 +30,7 @@ $(VENV)/.locked: requirements.lock pyproject.toml Makefile
 setup: $(VENV)/.locked  ## make the virtual environment from the lock
 
 run: setup  ## run the pipeline `wms` from the sample database to the warehouse
-	@$(BIN)/flext plugins install --all
+	@$(BIN)/flext plugins install all
 	@$(BIN)/flext wms seed
 	@$(BIN)/flext run wms
 
@@ -40,7 +40,7 @@ test-unit: setup  ## the fast tests
 	$(BIN)/python -m pytest -n $(WORKERS) -m "not process" tests
 
 test-process: setup  ## the tests that start real Meltano, Dagster and plugin processes
-	@$(BIN)/flext plugins install --all
+	@$(BIN)/flext plugins install all
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup -m process tests
 
 $(PLUGIN_VENV)/.locked: meltano/plugins-test.lock $(TAP)/pyproject.toml $(TARGET)/pyproject.toml | setup

@@ -32,7 +32,7 @@ _SCALARS: dict[object, click.ParamType[Any]] = {
 
 
 class JsonParam(click.ParamType[object]):
-    """A value of any shape as JSON text, or ``@file`` with the JSON or YAML text in it."""
+    """A value of any shape as JSON text, ``@file`` with JSON or YAML in it, or plain text where the field takes it."""
 
     name = "JSON|@file"
 
@@ -45,6 +45,8 @@ class JsonParam(click.ParamType[object]):
         try:
             return json.loads(value)
         except json.JSONDecodeError as error:
+            if value[:1] not in {"{", "["}:
+                return value  # plain text, such as a data reference; the message's own validation judges it
             self.fail(f"not JSON: {error.msg} at column {error.colno}", param, ctx)
 
     def _from_file(self, path: Path, param: click.Parameter | None, ctx: click.Context | None) -> object:

@@ -178,11 +178,32 @@ def logs(run: str, follow: bool, raw: bool, level: str, limit: int, cursor: str 
 def show_page(page: ExecutionLogs) -> None:
     """Lines of a log, oldest first."""
     for line in page.raw:
-        click.echo(line.text)
+        click.echo(readable(line.text))
     for event in page.events:
         colour = _LEVEL_COLOURS.get(event.level)
         step = f"{event.step}: " if event.step else ""
         click.echo(click.style(f"{output.moment(event.time)} {event.level:<8} {step}{event.message}", fg=colour))
+
+
+def readable(line: str) -> str:
+    """A line of Meltano's JSON log as a person reads it; any other line as it is."""
+    import json
+
+    if not line.startswith("{"):
+        return line
+    try:
+        record = json.loads(line)
+    except json.JSONDecodeError:
+        return line
+    if not isinstance(record, dict) or not isinstance(record.get("event"), str):
+        return line
+    who = record.get("string_id") or record.get("name") or "meltano"
+    measured = record.get("metric_info") or {}
+    tags = {name: value for name, value in measured.get("tags", {}).items() if name == "stream"}
+    extra = f" {measured.get('metric')}={measured.get('value')} {tags}" if measured else ""
+    level = str(record.get("level", "info"))
+    when = str(record.get("timestamp", ""))[11:19]
+    return click.style(f"{when} {level:<8} {who}: {record['event']}{extra}", fg=_LEVEL_COLOURS.get(level))
 
 
 @click.command()
