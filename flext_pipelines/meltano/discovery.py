@@ -17,7 +17,7 @@ from pydantic import SecretStr
 from flext_pipelines.errors import ExtractFailedError, PluginConfigError, PluginMissingError
 from flext_pipelines.meltano.argv import meltano_argv
 from flext_pipelines.meltano.environment import child_environment
-from flext_pipelines.meltano.introspection import excepthook_kept, read_catalogue, snapshots_folder
+from flext_pipelines.meltano.introspection import nothing_configured, read_catalogue, snapshots_folder
 from flext_pipelines.meltano.locks import hold_for_run
 from flext_pipelines.meltano.process import Invocation, run_to_end
 from flext_pipelines.meltano.project_files import write_atomically
@@ -111,7 +111,7 @@ def _ready_tap(project: MeltanoProject, tap: str) -> Plugin:
 
 def _keep(project: MeltanoProject, tap: str, output: bytes, tail: list[str]) -> None:
     """Store a catalog once it is known to be one; the old snapshot stays otherwise."""
-    with excepthook_kept():
+    with nothing_configured():
         from flext_pipelines.meltano.streams import parse_catalog
 
     start = output.find(b"{")  # a greeting on standard output before the catalog is a common fault of taps

@@ -99,20 +99,29 @@ def seen_variables(project: MeltanoProject, prefixes: Sequence[str]) -> dict[str
 
 
 @contextmanager
-def excepthook_kept() -> Iterator[None]:
-    """Importing ``meltano.core.logging`` makes rich print this process's tracebacks; whoever imports us did not ask."""
-    before = sys.excepthook
+def nothing_configured() -> Iterator[None]:
+    """Importing Meltano configures structlog, and makes rich print this process's tracebacks; both are undone.
+
+    Whoever imports us did not ask for either.
+    """
+    hook, structlog = sys.excepthook, sys.modules.get("structlog")
+    before = structlog.get_config() if structlog and structlog.is_configured() else None
     try:
         yield
     finally:
-        sys.excepthook = before
+        sys.excepthook = hook
+        structlog = sys.modules.get("structlog")
+        if structlog is not None:
+            structlog.reset_defaults()
+            if before is not None:
+                structlog.configure(**before)
 
 
 def _read_in_full(project: MeltanoProject) -> tuple[_Inputs, ProjectCatalogue]:
     """Through the library; the fingerprint is that from before the reading."""
     from flext_pipelines.meltano.project_files import read_project_files
 
-    with excepthook_kept():
+    with nothing_configured():
         from flext_pipelines.meltano.project_reader import read_in_full
 
     files = read_project_files(project.root)

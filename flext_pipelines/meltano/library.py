@@ -72,6 +72,8 @@ def quiet() -> Iterator[None]:
     with _LOOKING, warnings.catch_warnings():
         warnings.simplefilter("ignore")
         before = structlog.get_config() if structlog.is_configured() else None
+        placeholder = logging.NullHandler()  # without one, a plain `logging.debug()` gives the root logger a handler
+        logging.root.addHandler(placeholder)
         structlog.configure(
             wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL),
             logger_factory=structlog.ReturnLoggerFactory(),
@@ -80,6 +82,7 @@ def quiet() -> Iterator[None]:
         try:
             yield
         finally:
+            logging.root.removeHandler(placeholder)
             structlog.reset_defaults()
             if before is not None:
                 structlog.configure(**before)

@@ -15,7 +15,7 @@ from pydantic import SecretStr
 
 from flext_pipelines.errors import PluginMissingError
 from flext_pipelines.meltano.environment import child_environment
-from flext_pipelines.meltano.introspection import excepthook_kept
+from flext_pipelines.meltano.introspection import nothing_configured
 from flext_pipelines.meltano.project_files import ProjectFiles, read_project_files
 from flext_pipelines.settings import environment as process_environment
 
@@ -44,7 +44,7 @@ def opened_project(
         NotFoundError: There is no project, or it has no such environment.
         ConfigError: A file of the project is wrong.
     """
-    with excepthook_kept():
+    with nothing_configured():
         from flext_pipelines.meltano.library import OpenedProject, quiet
         from flext_pipelines.meltano.project_reader import (
             complaints_placed,

@@ -16,7 +16,7 @@ from pydantic import SecretStr
 
 from flext_pipelines.errors import ConfigError, NotFoundError
 from flext_pipelines.meltano.cron import cron_problem
-from flext_pipelines.meltano.introspection import excepthook_kept, read_catalogue
+from flext_pipelines.meltano.introspection import nothing_configured, read_catalogue
 from flext_pipelines.meltano.plugin_values import ConfigProblem, Severity, ValidationReport
 from flext_pipelines.meltano.project_files import Keys, Place, ProjectFiles, YamlFile, read_project_files
 
@@ -100,7 +100,7 @@ def _unreadable(error: ConfigError) -> ConfigProblem:
 
 def _of_files(files: ProjectFiles) -> Iterator[ConfigProblem]:
     """What can be seen in the files alone."""
-    with excepthook_kept():
+    with nothing_configured():
         from flext_pipelines.meltano.project_schema import violations
 
     for violation in violations(files):
@@ -147,7 +147,7 @@ def _in_environment(
     project: MeltanoProject, files: ProjectFiles, extra: Mapping[str, str | SecretStr]
 ) -> Iterator[ConfigProblem]:
     """What depends on the environment."""
-    with excepthook_kept():
+    with nothing_configured():
         from flext_pipelines.meltano.setting_checks import check_settings
 
     catalogue = read_catalogue(project)
