@@ -14,12 +14,14 @@ from typing import TYPE_CHECKING, cast
 import dagster as dg
 
 from flext_pipelines.assets.bus import BUS, bus_resource
+from flext_pipelines.assets.contracts import contract_checks
 from flext_pipelines.assets.data import data_jobs
 from flext_pipelines.assets.meltano_run import option_fields
 from flext_pipelines.assets.messages import message_job
 from flext_pipelines.assets.pipelines import pipeline_definitions
 from flext_pipelines.assets.plugins import plugin_jobs
 from flext_pipelines.assets.sensors import failure_alert, project_files_changed
+from flext_pipelines.assets.transforms import mart_asset, marts_by_pipeline, read_marts
 from flext_pipelines.errors import FlextError
 from flext_pipelines.runs.location import RUN_OPTIONS_RESOURCE
 
@@ -56,12 +58,16 @@ def build_definitions(
     Raises:
         ConfigError: An annotation in the project cannot be understood.
     """
-    pipelines = pipeline_definitions(catalogue, project.file if project else None)
+    marts = read_marts(project.root) if project else ()
+    after = marts_by_pipeline(marts, [pipeline.name for pipeline in catalogue.pipelines])
+    pipelines = pipeline_definitions(catalogue, project.file if project else None, after)
+    paths = [*pipelines.paths, *(mart.path for mart in marts)]
     sensors = [failure_alert()]
     if current_fingerprint is not None:
         sensors.append(project_files_changed(catalogue.fingerprint, current_fingerprint))
     return dg.Definitions(
-        assets=pipelines.assets,
+        assets=[*pipelines.assets, *(mart_asset(mart) for mart in marts)],
+        asset_checks=[*contract_checks(project.root, paths)] if project else [],
         jobs=[*pipelines.jobs, message_job, *data_jobs(), *plugin_jobs()],
         schedules=pipelines.schedules,
         sensors=sensors,

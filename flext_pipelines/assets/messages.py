@@ -13,7 +13,7 @@ from typing import cast
 import dagster as dg
 
 from flext_pipelines.assets.bus import BUS, context_of
-from flext_pipelines.assets.failures import translated
+from flext_pipelines.assets.failures import StepContext, translated
 from flext_pipelines.assets.progress import StepLog
 from flext_pipelines.assets.run_config import config_fields, message_from
 from flext_pipelines.commands import registry
@@ -26,7 +26,7 @@ RESULT = "result"
 """Metadata key under which the answer of a message stands on the op's output."""
 
 
-def send(context: dg.OpExecutionContext, spec: MessageSpec, payload: Mapping[str, object]) -> object:
+def send(context: StepContext, spec: MessageSpec, payload: Mapping[str, object]) -> object:
     """Send the message that a run config holds; its answer as plain JSON values.
 
     Raises:

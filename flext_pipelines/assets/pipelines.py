@@ -35,19 +35,32 @@ SOURCES_GROUP = "sources"
 
 
 class PipelineDefinitions(NamedTuple):
-    """What the pipelines of a project become."""
+    """What the pipelines of a project become.
+
+    Attributes:
+        assets: Of their blocks, and the tables that taps read.
+        jobs: One each.
+        schedules: Of those that can run by the clock.
+        paths: Keys of the assets that blocks make.
+    """
 
     assets: list[dg.AssetsDefinition | dg.AssetSpec]
     jobs: list[dg.JobDefinition | UnresolvedAssetJobDefinition]
     schedules: list[dg.ScheduleDefinition]
+    paths: tuple[tuple[str, ...], ...]
 
 
-def pipeline_definitions(catalogue: ProjectCatalogue, project_file: Path | None = None) -> PipelineDefinitions:
+def pipeline_definitions(
+    catalogue: ProjectCatalogue,
+    project_file: Path | None = None,
+    made_after: Mapping[str, Sequence[tuple[str, ...]]] | None = None,
+) -> PipelineDefinitions:
     """Assets, jobs and schedules of every pipeline.
 
     Args:
         catalogue: The project.
         project_file: Its ``meltano.yml``, for the reference from an asset to the place that declares it.
+        made_after: Keys of further assets that the job of a pipeline makes, by pipeline.
 
     Raises:
         ConfigError: An annotation cannot be understood; it names the pipeline.
@@ -65,10 +78,11 @@ def pipeline_definitions(catalogue: ProjectCatalogue, project_file: Path | None 
             appearance = _appearance(catalogue, block, places)
             assets.append(stream_assets(block, appearance) if block.streams else command_asset(block, appearance))
             sources |= {source_path(one): _source(block, source_path(one)) for one in block.streams}
-    jobs = {pipeline.pipeline.name: _job(pipeline) for pipeline in plans}
+    further = made_after or {}
     return PipelineDefinitions(
         assets=[*assets, *sources.values()],
-        jobs=[*jobs.values()],
+        jobs=[_job(pipeline, further.get(pipeline.pipeline.name, ())) for pipeline in plans],
+        paths=tuple(dict.fromkeys(path for pipeline in plans for path in pipeline.paths)),
         schedules=[*_schedules(catalogue, plans)],
     )
 
@@ -154,14 +168,14 @@ def _places(project_file: Path | None) -> Callable[[str], Mapping[str, object]]:
     return place
 
 
-def _job(pipeline: PipelinePlan) -> dg.JobDefinition | UnresolvedAssetJobDefinition:
+def _job(pipeline: PipelinePlan, further: Sequence[tuple[str, ...]]) -> dg.JobDefinition | UnresolvedAssetJobDefinition:
     tags = {Tag.PIPELINE: pipeline.pipeline.name}
     if not pipeline.blocks:
         return _whole_job(pipeline, tags)
     description = pipeline.pipeline.description or f"`meltano run {' '.join(pipeline.pipeline.arguments)}`"
     return dg.define_asset_job(
         pipeline.job,
-        selection=dg.AssetSelection.assets(*(dg.AssetKey(path) for path in pipeline.paths)),
+        selection=dg.AssetSelection.assets(*(dg.AssetKey(path) for path in (*pipeline.paths, *further))),
         description=description,
         tags=tags,
     )

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 Schema = Mapping[str, object]
 _DEEPEST = 6
 """Levels of nested fields that the launchpad spells out; below it, and in rules that hold rules, anything goes."""
+_ALSO_TEXT = frozenset({"DataReference"})
+"""Values with a text form of their own; a launchpad takes either."""
 BY_NAME = {"env": Field(str, description="Name of the environment variable that holds the secret.")}
 
 
@@ -61,6 +63,8 @@ def _field(name: str, root: Schema, described: Schema, *, is_required: bool) -> 
 
 def _config_type(name: str, root: Schema, described: Schema) -> object:
     """The nearest config type; ``Any`` where Dagster has none, because the registry checks again."""
+    if str(described.get("$ref", "")).rpartition("/")[2] in _ALSO_TEXT:
+        return dg.Any
     described = _resolved(root, described)
     if name.count(".") > _DEEPEST:
         return dg.Any

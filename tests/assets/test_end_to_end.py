@@ -41,7 +41,7 @@ def _write(settings: Settings, annotations: dict[str, object] | None = None, **c
         root,
         plugins={
             "extractors": [
-                {**tap(root, "tap-shop", streams="orders,items", **config), "select": ["orders.*", "items.*"]}
+                {**tap(root, "tap-shop", True, streams="orders,items", **config), "select": ["orders.*", "items.*"]}
             ],
             "loaders": [target(root, "target-files")],
         },
@@ -65,7 +65,7 @@ def _run(instance: dg.DagsterInstance, settings: Settings, *streams: str, **more
 
 def _moved(result: ExecuteInProcessResult) -> dict[str, tuple[object, ...]]:
     """Rows extracted and loaded, and the bookmark before and after, by stream."""
-    found = {}
+    found: dict[str, tuple[object, ...]] = {}
     for event in result.get_asset_materialization_events():
         materialization = event.step_materialization_data.materialization
         values = {key: value.value for key, value in materialization.metadata.items()}

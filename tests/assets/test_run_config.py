@@ -63,7 +63,7 @@ def test_the_launchpad_shows_the_fields_of_a_message_with_their_words() -> None:
 
 def test_a_run_config_becomes_the_message_it_describes() -> None:
     """Nested values, maps and defaults arrive as the message's own types."""
-    config = {
+    config: dict[str, object] = {
         "name": "a",
         "mode": "upsert",
         "rules": [{"column": "id"}, {"column": "n", "limit": 1.5}],
@@ -102,7 +102,11 @@ def test_the_launchpad_refuses_what_the_message_would(config: dict[str, object])
 def test_a_secret_is_read_from_the_variable_that_the_config_names(monkeypatch: pytest.MonkeyPatch) -> None:
     """The run config holds the name; the message holds the value."""
     monkeypatch.setenv("SHOP_PASSWORD", "hunter2")
-    config = {"name": "a", "password": {"env": "SHOP_PASSWORD"}, "secrets": {"token": {"env": "SHOP_PASSWORD"}}}
+    config: dict[str, object] = {
+        "name": "a",
+        "password": {"env": "SHOP_PASSWORD"},
+        "secrets": {"token": {"env": "SHOP_PASSWORD"}},
+    }
 
     message = message_from(SPEC, _accepted(config))
 

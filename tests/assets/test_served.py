@@ -10,6 +10,7 @@ from typing import NamedTuple
 import dagster as dg
 import psutil
 import pytest
+from dagster._core.events import EngineEventData
 
 from flext_pipelines.runs.instance import open_instance
 from flext_pipelines.settings import Settings
@@ -47,7 +48,7 @@ class Site(NamedTuple):
 def _write(root: Path, taps: Mapping[str, dict[str, object]]) -> None:
     root.mkdir(parents=True, exist_ok=True)
     extractors = [
-        {**tap(root, f"tap-{name}", streams=name, state_every=10, **config), "select": [f"{name}.*"]}
+        {**tap(root, f"tap-{name}", True, streams=name, state_every=10, **config), "select": [f"{name}.*"]}
         for name, config in taps.items()
     ]
     write_project(
@@ -155,7 +156,8 @@ def _pid_of(site: Site, run: str) -> int:
         events = instance.get_records_for_run(run, of_type=dg.DagsterEventType.ENGINE_EVENT).records
     for record in events:
         event = record.event_log_entry.dagster_event
-        for name, value in (event.event_specific_data.metadata if event else {}).items():
+        data = event.event_specific_data if event else None
+        for name, value in (data.metadata if isinstance(data, EngineEventData) else {}).items():
             if name == "pid":
                 return int(str(value.value))
     raise AssertionError(json.dumps([record.event_log_entry.message for record in events]))

@@ -45,7 +45,7 @@ def _materialize(
 
 def _materialized(result: ExecuteInProcessResult) -> dict[str, dict[str, object]]:
     """Metadata of what was materialized, by asset."""
-    found = {}
+    found: dict[str, dict[str, object]] = {}
     for event in result.get_asset_materialization_events():
         materialization = event.step_materialization_data.materialization
         found[materialization.asset_key.to_user_string()] = {

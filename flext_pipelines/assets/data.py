@@ -1,0 +1,101 @@
+"""The job ``etl``: extract, validate, transform, load, each op one message.
+
+The run config of an op is the message's fields. What an op works on, it takes from the one before: the reference to the
+dataset that the answer names. So a config names the data once, for ``extract``; an op whose config names its own is
+obeyed. ``validate`` hands on what it was given; data that break their contract end the run there.
+
+What belongs here: these four ops and their job. What does not: how any of it is done (``commands/data.py``).
+"""
+
+from collections.abc import Iterator, Mapping
+from typing import NamedTuple, cast
+
+import dagster as dg
+
+from flext_pipelines.assets.bus import BUS
+from flext_pipelines.assets.failures import translated
+from flext_pipelines.assets.messages import RESULT, present, send
+from flext_pipelines.assets.run_config import config_fields
+from flext_pipelines.commands import data, registry
+from flext_pipelines.commands.registry import MessageSpec
+from flext_pipelines.data.dataset import DataReference
+from flext_pipelines.runs.location import ETL_JOB, Meta
+
+
+class Stage(NamedTuple):
+    """One op of the job.
+
+    Attributes:
+        op: Its name.
+        message: The message it sends.
+        takes: The field that holds what it works on; None for the first.
+    """
+
+    op: str
+    message: str
+    takes: str | None
+
+
+STAGES = (
+    Stage("extract", "data.ExtractData", None),
+    Stage("validate", "data.ValidateData", "dataset"),
+    Stage("transform", "data.TransformData", "input_source"),
+    Stage("load", "data.LoadData", "source_data"),
+)
+
+
+def data_jobs() -> list[dg.JobDefinition]:
+    """The job ``etl``."""
+    specs = registry.collect([data])
+    extract, validate, transform, load = (_op(stage, registry.find(specs, stage.message)) for stage in STAGES)
+
+    @dg.job(name=ETL_JOB, description="Extract, validate, transform, load: the run config holds the four messages.")
+    def etl() -> None:
+        load(transform(validate(extract())))
+
+    return [etl]
+
+
+def _op(stage: Stage, spec: MessageSpec) -> dg.OpDefinition:
+    """The op of one stage."""
+    fields = config_fields(spec, without=[stage.takes] if stage.takes else [])
+
+    @dg.op(
+        name=stage.op,
+        ins={"reference": dg.In(str)} if stage.takes else {},
+        out=dg.Out(str, description="The data that the next op works on, as text."),
+        required_resource_keys={BUS},
+        config_schema=fields,
+        description=spec.summary,
+    )
+    def perform(context: dg.OpExecutionContext, **inputs: str) -> Iterator[dg.Output[str] | dg.AssetMaterialization]:
+        with translated(context):
+            config = present(context.op_config)
+            if stage.takes:
+                config.setdefault(stage.takes, inputs["reference"])
+            answer = cast("Mapping[str, object]", send(context, spec, config))
+            if stage.op == "load":
+                yield _loaded(answer)
+            reference = reference_text(cast("Mapping[str, object]", answer["reference"]))
+            yield dg.Output(reference, metadata={RESULT: dg.MetadataValue.json(dict(answer))})
+
+    return perform
+
+
+def reference_text(reference: Mapping[str, object]) -> str:
+    """A reference of an answer as text that the next message takes."""
+    return str(DataReference.model_validate(reference))
+
+
+def _loaded(answer: Mapping[str, object]) -> dg.AssetMaterialization:
+    """The warehouse table that was loaded, so that its history shows the load."""
+    table = str(answer["table"])
+    moved = int(str(answer["inserted"])) + int(str(answer["updated"]))
+    return dg.AssetMaterialization(
+        dg.AssetKey(table.split(".")),
+        metadata={
+            Meta.ROWS_LOADED: moved,
+            Meta.TABLE_NAME: table,
+            "dagster/row_count": int(str(answer["rows_in_table"])),
+        },
+    )
