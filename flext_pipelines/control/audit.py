@@ -108,7 +108,7 @@ class AuditTrail:
                 "kind": "ended",
                 "begun": begun,
                 "outcome": outcome,
-                "seconds": seconds,
+                "seconds": float(seconds),  # a database gives 1.0 back for 1, and a hash would tell them apart
                 "error": told,
                 "note": note and _storable(note),
             }

@@ -147,7 +147,7 @@ def check(
 
 def _check_end(last: int, own: str, head: tuple[int, str] | None, findings: Findings) -> None:
     if head is None:
-        findings.add(last, "head", "The head row is missing, so that a cut-off tail could not be seen")
+        findings.add(last, "head", f"The head row is missing: rows after {last} may have been cut off")
     elif last < head[0]:
         findings.add(last + 1, "cut_tail", f"{_range(last + 1, head[0])} missing: the tail was cut off")
     elif last == head[0] and own != head[1]:

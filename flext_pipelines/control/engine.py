@@ -84,7 +84,8 @@ class Writing:
 
     def execute(self, statement: sa.Executable, parameters: Mapping[str, object] = {}) -> Cursor:
         """Send a Core statement with its parameters by name."""
-        return self._driver.execute(self._database.prepared(statement), parameters)
+        text, constants = self._database.prepared(statement)
+        return self._driver.execute(text, {**constants, **parameters} if constants else parameters)
 
 
 class ControlDatabase:
@@ -106,7 +107,7 @@ class ControlDatabase:
         self._open: list[_Held] = []
         self._abandoned: list[_Held] = []
         self._engine: sa.Engine | None = None
-        self._texts: dict[sa.Executable, str] = {}
+        self._prepared: dict[sa.Executable, tuple[str, Mapping[str, object]]] = {}
         self._ready = False
 
     @classmethod
@@ -127,13 +128,14 @@ class ControlDatabase:
         """``sqlite`` or ``postgresql``."""
         return self._get_engine().dialect.name
 
-    def prepared(self, statement: sa.Executable) -> str:
-        """A Core statement as text for the driver; compiled once."""
-        text = self._texts.get(statement)
-        if text is None:
+    def prepared(self, statement: sa.Executable) -> tuple[str, Mapping[str, object]]:
+        """A Core statement as text for the driver, and the constants in it; compiled once."""
+        found = self._prepared.get(statement)
+        if found is None:
             compiled = cast("sa.ClauseElement", statement).compile(dialect=self._get_engine().dialect)
-            text = self._texts[statement] = str(compiled)
-        return text
+            constants = {name: value for name, value in compiled.params.items() if value is not None}
+            found = self._prepared[statement] = (str(compiled), constants)
+        return found
 
     @contextmanager
     def writing(self) -> Iterator[Writing]:

@@ -10,6 +10,7 @@ What belongs here: recognising and masking. What does not: storage.
 from __future__ import annotations
 
 import json
+import math
 import re
 
 MASK = "**********"
@@ -25,13 +26,11 @@ _HARMLESS_NAME = re.compile(
 )
 _CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 
-_URL = re.compile(r"(?P<head>[a-z][a-z0-9+.\-]*://[^\s:/?#\[\]@\"']*):(?P<secret>[^\s\"']*)@", re.IGNORECASE)
-_PAIR = re.compile(
-    r"(?P<head>(?:^|[^a-z])[a-z_\-]*(?:password|passwd|passphrase|pwd|secret|token|credential|api[_-]?key|"
-    r"(?:access|account|encryption|private|shared|signing|storage)[_-]?key)[a-z_\-]*[\"']?\s*[=:]\s*)"
-    r"(?P<secret>\"(?:\\.|[^\"\\])*\"|'(?:\\.|[^'\\])*'|[^\s;,&\"'}\]]+)",
-    re.IGNORECASE,
-)
+# Every pattern below is linear: it starts only where a run of characters starts, and what it took it never gives back.
+_AFTER_SCHEME = re.compile(r"://([^\s\"'<>]+)")
+_PORT = re.compile(r"\d{1,5}(?:[/?#]|$)")
+_NAMED = re.compile(r"(?<![\w.\-])([\w.\-]{1,80})[\"']?\s{0,8}[=:]\s{0,8}")
+_VALUE = re.compile(r"\"(?:\\.|[^\"\\])*(?:\"|\\?\Z)|'(?:\\.|[^'\\])*(?:'|\\?\Z)|[^\s;,&\"'}\]]+", re.DOTALL)
 _BEARER = re.compile(r"(?P<head>\b(?:bearer|basic)\s+)(?P<secret>[a-z0-9._~+/\-]{8,}=*)", re.IGNORECASE)
 _KEY_BLOCK = re.compile(
     r"(?P<head>-----BEGIN [A-Z ]*PRIVATE KEY-----)(?P<secret>.*?)(?:-----END [A-Z ]*PRIVATE KEY-----|\Z)", re.DOTALL
@@ -57,6 +56,8 @@ def redacted(value: object) -> object:
         return {name: masked(inner) if looks_secret(str(name)) else redacted(inner) for name, inner in value.items()}
     if isinstance(value, (list, tuple)):
         return [redacted(inner) for inner in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return str(value)  # JSON has no such number
     return value
 
 
@@ -77,10 +78,28 @@ def redacted_text(text: str) -> str:
     """A text with the secrets inside it masked."""
     if not _HINT.search(text):
         return text
-    for pattern in (_KEY_BLOCK, _URL, _PAIR, _BEARER):
-        text = pattern.sub(_mask_match, text)
-    return text
+    text = _KEY_BLOCK.sub(rf"\g<head>{MASK}", text)
+    text = _AFTER_SCHEME.sub(_without_password, text)
+    text = _BEARER.sub(rf"\g<head>{MASK}", text)
+    return _without_named_values(text)
 
 
-def _mask_match(match: re.Match[str]) -> str:
-    return match.group("head") + (f":{MASK}@" if match.re is _URL else MASK)
+def _without_password(match: re.Match[str]) -> str:
+    """What stands between the first colon and the last ``@`` of a URL is a password, unless it is a port."""
+    name, colon, rest = match.group(1).partition(":")
+    _, at, host = rest.rpartition("@")
+    if not (colon and at) or "/" in name or _PORT.match(rest):
+        return match.group()
+    return f"://{name}:{MASK}@{host}"
+
+
+def _without_named_values(text: str) -> str:
+    """Mask the value of each ``name=value`` and ``name: value`` whose name looks like a secret."""
+    parts, done = [], 0
+    for match in _NAMED.finditer(text):
+        if match.start() >= done and looks_secret(match.group(1)):
+            value = _VALUE.match(text, match.end())
+            if value:
+                parts += [text[done : match.end()], MASK]
+                done = value.end()
+    return "".join([*parts, text[done:]])
