@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
+from urllib.parse import parse_qs, unquote, urlsplit
 
 from target_flext_sql.errors import SettingsError
 
@@ -36,7 +37,8 @@ CONFIG_SCHEMA: dict[str, Any] = {
         "password": _text("Password", "PostgreSQL, Oracle: password.", secret=True),
         "sqlalchemy_url": _text(
             "Database URL",
-            "PostgreSQL: a whole URL (postgresql://user:password@host:port/database) instead of the single settings.",
+            "A whole URL instead of the single settings; it also says which database: duckdb:////data/warehouse.duckdb, "
+            "postgresql://user:password@host:port/database, oracle://user:password@host:port/?service_name=NAME.",
             secret=True,
         ),
         "dsn": _text(
@@ -175,6 +177,44 @@ def load_method(config: Mapping[str, Any], stream: str) -> Any:
             chosen = method
             break
     return "append" if chosen == "append-only" else chosen
+
+
+_DIALECTS = {"duckdb": "duckdb", "postgresql": "postgresql", "postgres": "postgresql", "oracle": "oracle"}
+
+
+def with_url(config: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the settings with what `sqlalchemy_url` says in their places.
+
+    Args:
+        config: The configuration.
+
+    Raises:
+        SettingsError: The URL names no database that can be loaded. Its text is not repeated: it may hold a password.
+    """
+    url = config.get("sqlalchemy_url")
+    if not url:
+        return dict(config)
+    parts = urlsplit(str(url))
+    dialect = _DIALECTS.get(parts.scheme.partition("+")[0])
+    if dialect is None:
+        raise SettingsError(
+            f"sqlalchemy_url begins with {parts.scheme or 'no scheme'!r}",
+            next_step="give a URL that begins with duckdb:///, postgresql:// or oracle://",
+        )
+    found: dict[str, Any] = {"dialect": dialect}
+    if dialect == "duckdb":
+        # As in every SQLAlchemy URL, three slashes come before a relative path and four before an absolute one.
+        found["path"] = unquote(parts.path[1:])
+    elif dialect == "oracle":
+        options = parse_qs(parts.query)
+        found |= {
+            "host": parts.hostname,
+            "port": parts.port,
+            "user": unquote(parts.username or "") or None,
+            "password": unquote(parts.password or "") or None,
+            "database": options.get("service_name", [unquote(parts.path.strip("/"))])[0] or None,
+        }
+    return {**config, **{name: value for name, value in found.items() if value is not None}}
 
 
 def check(config: Mapping[str, Any]) -> None:

@@ -17,7 +17,7 @@ from target_flext_sql.drivers import open_driver
 from target_flext_sql.errors import TruncatedInputError
 from target_flext_sql.reader import MessageReader, Stopped
 from target_flext_sql.session import Session
-from target_flext_sql.settings import CONFIG_SCHEMA, check
+from target_flext_sql.settings import CONFIG_SCHEMA, check, with_url
 from target_flext_sql.warehouse import Warehouse
 
 
@@ -63,8 +63,9 @@ class TargetFlextSQL(Target):
 
     def __init__(self, **arguments: Any) -> None:
         super().__init__(**arguments)
-        check(self.config)
-        dialect, driver = open_driver(self.config)
+        settings = with_url(self.config)
+        check(settings)
+        dialect, driver = open_driver(settings)
         self._reader: MessageReader = self.message_reader  # type: ignore[assignment]  # made from message_reader_class
         self._session = Session(
             self.config, Warehouse(dialect, driver), self._reader.deserialize_json, residual_validator
