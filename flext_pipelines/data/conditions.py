@@ -107,7 +107,7 @@ def _typed(condition: Condition, value: Scalar, wanted: pa.DataType) -> pa.Scala
 
     texts = [str(value).lower() if isinstance(value, bool) else str(value)]
     if pa.types.is_timestamp(wanted) and wanted.tz is not None:
-        texts.append(f"{texts[0]}Z")
+        texts += [f"{texts[0]}Z", f"{texts[0]}T00:00:00Z"]
     for text in texts:
         try:
             return pa.array([text]).cast(wanted)[0]

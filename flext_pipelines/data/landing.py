@@ -35,6 +35,7 @@ from flext_pipelines.data.dataset import (
     version_name,
 )
 from flext_pipelines.data.parts import PartWriter
+from flext_pipelines.data.records import plain
 from flext_pipelines.data.storage import locked, sha256_of, storage_errors, sync_file, sync_folder, write_durably
 from flext_pipelines.errors import AlreadyRunningError, ConflictError, DataDamagedError, NotFoundError, UsageError
 
@@ -305,7 +306,7 @@ class DatasetWriter:
 
     def reject(self, record: object, reason: str) -> None:
         """Keep a record that does not fit, with the reason."""
-        line = json.dumps({"reason": reason, "record": record}, ensure_ascii=False, default=str) + "\n"
+        line = json.dumps({"reason": reason, "record": record}, ensure_ascii=False, default=plain) + "\n"
         with storage_errors(self.landing.root), (self.folder / "rejects.jsonl").open("a", encoding="utf-8") as file:
             file.write(line)
         self._rejects += 1
@@ -339,8 +340,8 @@ class DatasetWriter:
         """
         with storage_errors(self.landing.root):
             parts = self.parts.finish(schema)
-            shutil.rmtree(self.folder / ".scratch", ignore_errors=True)
             exports = [_described(path, 0) for path in export(self.folder, parts)] if export else []
+            shutil.rmtree(self.folder / ".scratch", ignore_errors=True)
             rejects = self.folder / "rejects.jsonl"
             version, created = self.landing.next_version(self.dataset, draft.mode)
             manifest = Manifest(

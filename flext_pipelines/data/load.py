@@ -233,6 +233,8 @@ class _Loading:
     def _prepare(self, *, exists: bool) -> None:
         """Tables and columns, before the first row: some databases commit when one is made."""
         request, target = self._request, self._target
+        if request.create_table:
+            self._prepare_schema()
         if not target.columns(self._journal):
             target.execute(self._dialect.create_journal(self._journal))
         if not exists:
@@ -252,6 +254,12 @@ class _Loading:
             # Plain files and tables may have other rows today under the same name.
             self._forget(all_of_table=False)
         target.commit()
+
+    def _prepare_schema(self) -> None:
+        """The schema, where the table names one that is not there; asked first, since creating needs a privilege."""
+        table, query = self._request.table, self._dialect.schema_exists()
+        if table.schema and query and not self._target.fetch(query, (table.schema,)):
+            self._target.execute(self._dialect.create_schema(table))
 
     def _match_columns(self) -> None:
         have = {name.casefold(): name for name in self._target.columns(self._request.table)}

@@ -32,6 +32,15 @@ _DIGITS = {"us": 6, "ns": 9}
 _EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001  a naive epoch, for timestamps without a zone
 _EPOCH_UTC = datetime(1970, 1, 1, tzinfo=UTC)
 _SECOND = timedelta(seconds=1)
+_JSON_NAMES: tuple[tuple[type, str], ...] = (
+    (bool, "boolean"),
+    (int, "number"),
+    (float, "number"),
+    (Decimal, "number"),
+    (str, "text"),
+    (list, "array"),
+    (dict, "object"),
+)
 _WHOLE = re.compile(r"[+-]?\d+")
 
 
@@ -163,8 +172,9 @@ def checked_value(column: StreamColumn, value: object, *, strict: bool) -> objec
 
 
 def _no(value: object, wanted: str) -> str:
-    shown = value if isinstance(value, str) else json.dumps(value, default=str)
-    return f"{type(value).__name__} {shown[:60]!r} is no {wanted}"
+    kind = next((name for python, name in _JSON_NAMES if isinstance(value, python)), type(value).__name__)
+    shown = str(value) if isinstance(value, Decimal) else json.dumps(value, default=plain, ensure_ascii=False)
+    return f"{kind} {shown[:60]} is no {wanted}"
 
 
 def _integer(value: object, _: pa.DataType, strict: bool) -> object:
@@ -267,12 +277,14 @@ def _binary(value: object, _: pa.DataType, __: bool) -> object:
 
 
 def _as_json(value: object, _: pa.DataType | None = None, __: bool = True) -> object:
-    return json.dumps(value, ensure_ascii=False, default=_plain)
+    return json.dumps(value, ensure_ascii=False, default=plain)
 
 
-def _plain(value: object) -> object:
-    """Decimals appear where exact columns made the reader exact; JSON text keeps their digits."""
-    return float(cast("Decimal", value))
+def plain(value: object) -> object:
+    """Decimals stand where exact columns made the reader exact; JSON has floats, and texts for what those lose."""
+    assert isinstance(value, Decimal)
+    number = float(value)
+    return number if Decimal(repr(number)) == value else str(value)
 
 
 _CONVERTERS: Mapping[str, Callable[[object, pa.DataType, bool], object]] = {

@@ -121,6 +121,16 @@ class Dialect:
             return "timestamptz"
         return "TIMESTAMP_NS" if self.name == "duckdb" and kind.unit == "ns" else "timestamp"
 
+    def schema_exists(self) -> str | None:
+        """A query for the schema of that name; None where a schema is a user and nothing to create (Oracle)."""
+        if self.name == "oracle":
+            return None
+        return f"SELECT 1 FROM information_schema.schemata WHERE schema_name = {self.mark(1)}"
+
+    def create_schema(self, table: TableName) -> str:
+        """The schema of a table."""
+        return f"CREATE SCHEMA IF NOT EXISTS {identifier(table.schema or '')}"
+
     def create_table(self, table: TableName, schema: pa.Schema, keys: Sequence[str]) -> str:
         """A new table. On PostgreSQL and Oracle the keys are its primary key, without which an upsert reads it all."""
         columns = [f"{identifier(field.name)} {self.column_type(field.type)}" for field in schema]

@@ -1,0 +1,343 @@
+"""The landing zone: versions appear whole or not at all."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import threading
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from flext_pipelines.data.dataset import DataReference, Draft
+from flext_pipelines.data.landing import LandingZone
+from flext_pipelines.data.parts import ROWS_PER_GROUP, ROWS_PER_PART
+from flext_pipelines.errors import (
+    AlreadyRunningError,
+    ConflictError,
+    DataDamagedError,
+    NotFoundError,
+    StorageFullError,
+    UsageError,
+)
+from tests.data.killing import run_killed
+from tests.data.samples import put, rows_of
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+WRITE = """
+import pyarrow as pa
+from pathlib import Path
+from flext_pipelines.data.dataset import Draft
+from flext_pipelines.data.landing import LandingZone
+from flext_pipelines.data.parts import PartWriter
+for name in ("fsync", "rename", "replace"):
+    counted(os, name)
+counted(PartWriter, "append")
+with LandingZone(Path(sys.argv[2])).writer("orders") as writer:
+    for start in (0, 10):
+        writer.append(pa.record_batch({"id": list(range(start, start + 10))}))
+        writer.parts._end_part()
+    writer.commit(Draft(mode="full"))
+"""
+
+
+def test_a_version_holds_what_was_written(landing: LandingZone) -> None:
+    """Rows, counts, columns and checksums of a version are those of what was written."""
+    table = pa.table({"id": [1, 2, 3], "name": ["a", None, "c"]})
+
+    manifest = put(landing, "orders", table)
+
+    assert rows_of(landing, manifest.reference) == table.to_pylist()
+    assert manifest.rows == 3
+    assert {column.name: column.type for column in manifest.columns} == {"id": "int64", "name": "string"}
+    assert landing.verify("orders") == landing.read("orders") == manifest
+    assert manifest.bytes == sum(path.stat().st_size for path in landing.files(manifest))
+
+
+def test_a_version_without_rows_keeps_its_columns(landing: LandingZone) -> None:
+    """A dataset of no rows can still be read, with its columns."""
+    manifest = put(landing, "orders", pa.table({"id": pa.array([], pa.int64())}))
+
+    assert manifest.rows == 0
+    assert pq.read_schema(landing.files(manifest)[0]).names == ["id"]
+
+
+@settings(deadline=None, max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(cuts=st.lists(st.integers(0, 2 * ROWS_PER_GROUP), max_size=6))
+def test_bytes_do_not_depend_on_how_rows_arrive(tmp_path_factory: pytest.TempPathFactory, cuts: Sequence[int]) -> None:
+    """The same rows cut into other batches give the same checksum."""
+    landing = LandingZone(tmp_path_factory.mktemp("landing"))
+    batch = pa.record_batch({"id": pa.array(range(2 * ROWS_PER_GROUP), pa.int64())})
+    edges = [0, *sorted(cuts), batch.num_rows]
+    pieces = [batch.slice(low, high - low) for low, high in zip(edges, edges[1:], strict=False)]
+
+    whole = put(landing, "whole", pa.Table.from_batches([batch]))
+    cut = put(landing, "cut", pa.Table.from_batches(pieces, batch.schema))
+
+    assert whole.checksum == cut.checksum
+
+
+def test_many_rows_become_several_parts_in_order(landing: LandingZone) -> None:
+    """Parts are of bounded size, and their order is that of the rows."""
+    rows = ROWS_PER_PART + 5
+
+    manifest = put(landing, "orders", pa.table({"id": pa.array(range(rows), pa.int64())}))
+
+    assert [part.rows for part in manifest.parts] == [ROWS_PER_PART, 5]
+    assert pq.read_table(landing.files(manifest)[1]).column("id").to_pylist() == list(range(ROWS_PER_PART, rows))
+
+
+def test_versions_sort_by_number_when_the_clock_is_set_back(tmp_path: Path) -> None:
+    """The latest version is the one written last, whatever the clock says."""
+    times = iter([datetime(2026, 5, 1, tzinfo=UTC), datetime(2020, 1, 1, tzinfo=UTC)])
+    landing = LandingZone(tmp_path, now=lambda: next(times))
+
+    first = put(landing, "orders", pa.table({"id": [1]}))
+    second = put(landing, "orders", pa.table({"id": [2]}))
+
+    assert landing.versions("orders") == (first.version, second.version)
+    assert landing.read("orders").version == second.version
+
+
+@pytest.mark.parametrize("name", ["../x", "a/b", "", ".hidden", "a\0b", "-x", "x" * 201])
+def test_a_dataset_cannot_lie_outside_the_landing_zone(landing: LandingZone, name: str) -> None:
+    """Names that are no plain folder names are refused, when writing and when reading."""
+    with pytest.raises(UsageError):
+        put(landing, name, pa.table({"id": [1]}))
+    with pytest.raises(UsageError):
+        landing.read(name)
+
+
+def test_unknown_datasets_and_versions_are_named_with_what_there_is(landing: LandingZone) -> None:
+    """The error lists the datasets, or the versions, that exist."""
+    version = put(landing, "orders", pa.table({"id": [1]})).version
+
+    with pytest.raises(NotFoundError) as unknown:
+        landing.read("ordes")
+    with pytest.raises(NotFoundError) as old:
+        landing.read("orders", "000009-full-20260101T000000Z")
+
+    assert unknown.value.details["datasets"] == ["orders"]
+    assert old.value.details["versions"] == [version]
+
+
+@pytest.mark.parametrize("damage", ["changed", "missing", "unknown", "manifest", "format"])
+def test_damage_is_found(landing: LandingZone, damage: str) -> None:
+    """A changed, missing or foreign file, or a manifest that cannot be read, does not pass."""
+    manifest = put(landing, "orders", pa.table({"id": [1]}))
+    part = landing.files(manifest)[0]
+    match damage:
+        case "changed":
+            content = bytearray(part.read_bytes())
+            content[10] ^= 1
+            part.write_bytes(content)
+        case "missing":
+            part.unlink()
+        case "unknown":
+            (part.parent / "part-00001.parquet").write_bytes(b"")
+        case "manifest":
+            (part.parent / "manifest.json").write_text("{")
+        case "format":
+            (part.parent / "manifest.json").write_text(json.dumps({"format_version": 99}))
+
+    with pytest.raises(DataDamagedError):
+        landing.verify("orders")
+
+
+def test_a_dataset_is_written_by_one_at_a_time(landing: LandingZone) -> None:
+    """A second writer is refused while the first is at work, and served afterwards."""
+    with landing.writer("orders"), pytest.raises(AlreadyRunningError), landing.writer("orders"):
+        pass
+
+    assert put(landing, "orders", pa.table({"id": [1]})).rows == 1
+
+
+def test_leaving_without_commit_leaves_nothing(landing: LandingZone) -> None:
+    """An error while writing removes what was written."""
+    with pytest.raises(RuntimeError), landing.writer("orders") as writer:
+        writer.append(pa.record_batch({"id": [1]}))
+        raise RuntimeError
+
+    assert landing.versions("orders") == ()
+    assert [entry.name for entry in (landing.root / "orders").iterdir()] == [".lock"]
+
+
+def test_a_key_belongs_to_one_request(landing: LandingZone) -> None:
+    """A key finds the version made under it, and is refused for another request."""
+    with landing.writer("orders") as writer:
+        made = writer.commit(
+            Draft(mode="full", idempotency_key="k", request="a"), schema=pa.schema([("id", pa.int64())])
+        )
+
+    assert landing.with_key("orders", "k", "a") == made
+    assert landing.with_key("orders", "other", "a") is None
+    with pytest.raises(ConflictError):
+        landing.with_key("orders", "k", "b")
+
+
+def test_retention_keeps_the_newest_the_bookmark_and_snapshots(landing: LandingZone) -> None:
+    """Old versions go; the newest, the last one with a bookmark, and snapshots stay."""
+    kept = []
+    for mode, bookmark in [("full", None), ("snapshot", None), ("full", {"x": 1}), ("full", None), ("full", None)]:
+        with landing.writer("orders") as writer:
+            draft = Draft.model_validate({"mode": mode, "bookmark_after": bookmark})
+            kept.append(writer.commit(draft, schema=pa.schema([("id", pa.int64())])).version)
+
+    removed = landing.retain("orders", 1)
+
+    assert removed == (kept[0], kept[3])
+    assert landing.versions("orders") == (kept[1], kept[2], kept[4])
+
+
+def test_killed_anywhere_a_version_is_whole_or_absent(tmp_path: Path) -> None:
+    """Killed at any point between parts, manifest and rename, no half version is seen, and the next writer clears up."""
+    points = run_killed(WRITE, 0, str(tmp_path / "through"))
+    assert points > 10
+
+    for point in range(1, points + 1, 2):
+        landing = LandingZone(tmp_path / str(point))
+        run_killed(WRITE, point, str(landing.root))
+
+        for version in landing.versions("orders"):
+            assert landing.verify("orders", version).rows == 20
+        put(landing, "orders", pa.table({"id": [1]}))
+        assert not [entry for entry in (landing.root / "orders").iterdir() if entry.name.startswith(".incoming")]
+
+
+def test_sweep_removes_what_dead_writers_left_and_nothing_else(tmp_path: Path) -> None:
+    """Leftovers of a killed writer go; what a living writer writes stays."""
+    landing = LandingZone(tmp_path)
+    run_killed(WRITE, 4, str(tmp_path))
+
+    with landing.writer("living") as writer:
+        writer.append(pa.record_batch({"id": [1]}))
+        removed = landing.sweep()
+        writer.commit(Draft(mode="full"))
+
+    assert [name.split("/")[0] for name in removed] == ["orders"]
+    assert landing.datasets() == ("living",)
+
+
+def test_scratch_of_the_dead_goes_and_of_the_living_stays(landing: LandingZone) -> None:
+    """A scratch folder lasts as long as its user."""
+    dead = landing.root / ".work" / "dead"
+    dead.mkdir(parents=True)
+    (dead / ".lock").touch()
+
+    with landing.scratch() as scratch:
+        assert landing.sweep() == ()
+        assert scratch.is_dir()
+
+    assert list((landing.root / ".work").iterdir()) == []
+
+
+def test_a_full_disk_is_said_and_leaves_nothing(tmp_path: Path) -> None:
+    """When a file may not grow any more, the error says so, and nothing half-written remains."""
+    code = """
+import resource, sys
+from pathlib import Path
+import pyarrow as pa, os
+from flext_pipelines.data.dataset import Draft
+from flext_pipelines.data.landing import LandingZone
+from flext_pipelines.errors import StorageFullError
+resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, 200_000))
+try:
+    with LandingZone(Path(sys.argv[1])).writer("orders") as writer:
+        for _ in range(20):
+            writer.append(pa.record_batch({"noise": [os.urandom(40_000) for _ in range(4)]}))
+        writer.commit(Draft(mode="full"))
+except StorageFullError as error:
+    print(error.details["errno"], error.instruction)
+"""
+    ended = subprocess.run(
+        [sys.executable, "-W", "error", "-c", code, str(tmp_path)],
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=60,
+    )
+
+    assert ended.stdout.startswith("27 Free space")
+    assert not ended.stderr
+    assert [entry.name for entry in (tmp_path / "orders").iterdir()] == [".lock"]
+
+
+def test_a_really_full_file_system_is_said_and_leaves_nothing(tmp_path: Path) -> None:
+    """On a file system without room the error is StorageFullError, whichever write meets the end."""
+    code = """
+import sys
+from pathlib import Path
+import pyarrow as pa, os
+from flext_pipelines.data.dataset import Draft
+from flext_pipelines.data.landing import LandingZone
+from flext_pipelines.errors import StorageFullError
+root = Path(sys.argv[1])
+try:
+    with LandingZone(root).writer("orders") as writer:
+        for _ in range(20):
+            writer.append(pa.record_batch({"noise": [os.urandom(40_000) for _ in range(4)]}))
+        writer.commit(Draft(mode="full"))
+except StorageFullError as error:
+    print(error.details["errno"], [entry.name for entry in (root / "orders").iterdir()])
+"""
+    mount = 'mount -t tmpfs -o size=1m none "$1" && exec "$2" -c "$3" "$1"'
+    ended = subprocess.run(
+        ["unshare", "-r", "-m", "sh", "-c", mount, "sh", str(tmp_path), sys.executable, code],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    if "Operation not permitted" in ended.stderr or "permission denied" in ended.stderr.lower():
+        pytest.skip("this machine lets nobody mount; the limit on file size is tested above")
+
+    assert ended.stdout.strip() == "28 ['.lock']", ended.stderr
+
+
+@settings(deadline=None, max_examples=50)
+@given(st.text(max_size=40))
+def test_a_reference_as_text_is_read_back(text: str) -> None:
+    """Every text is a reference that prints as itself, or is refused as wrong."""
+    try:
+        reference = DataReference.model_validate(text)
+    except ValueError:
+        return
+
+    assert DataReference.model_validate(str(reference)) == reference
+
+
+def test_the_lock_ends_with_its_thread(landing: LandingZone) -> None:
+    """Two threads never write one dataset at once; each finds it free when the other is done."""
+    done: list[int] = []
+
+    def write(number: int) -> None:
+        while True:
+            try:
+                put(landing, "orders", pa.table({"id": [number]}))
+            except AlreadyRunningError:
+                continue
+            done.append(number)
+            return
+
+    threads = [threading.Thread(target=write, args=(number,)) for number in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert sorted(done) == [0, 1, 2, 3]
+    assert len(landing.versions("orders")) == 4
+
+
+def test_storage_full_is_worth_another_try() -> None:
+    """A full disk may be freed: the error is retryable."""
+    assert StorageFullError("x").retryable
