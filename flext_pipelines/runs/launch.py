@@ -11,10 +11,10 @@ What belongs here: making the run and the two ways. What does not: the definitio
 from __future__ import annotations
 
 import os
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from flext_pipelines.errors import UnavailableError, UsageError
+from flext_pipelines.errors import ConfigError, UnavailableError, UsageError
 from flext_pipelines.runs.code import CodeLocation, check_partition, choose_assets
 from flext_pipelines.runs.instance import open_instance
 from flext_pipelines.runs.interrupts import cancel_on_signal
@@ -175,7 +175,11 @@ def _listener(on_event: Callable[[Event], None]) -> Callable[[EventLogEntry], No
 
 def _submit(instance: DagsterInstance, run: DagsterRun, code: CodeLocation, logs: Path) -> None:
     """Start the run on a code server of its own, which ends with the run; without room it stays in the queue."""
-    from dagster._core.errors import DagsterLaunchFailedError, DagsterUserCodeUnreachableError
+    from dagster._core.errors import (
+        DagsterCodeLocationLoadError,
+        DagsterLaunchFailedError,
+        DagsterUserCodeUnreachableError,
+    )
     from dagster._core.workspace.context import WorkspaceProcessContext
 
     try:
@@ -184,14 +188,22 @@ def _submit(instance: DagsterInstance, run: DagsterRun, code: CodeLocation, logs
             WorkspaceProcessContext(instance, code.target()) as workspace,
         ):
             instance.submit_run(run.run_id, workspace.create_request_context())
+    except DagsterCodeLocationLoadError as error:
+        raise ConfigError(
+            f"The definitions in {code.module} do not load on a code server: {_first_line(error)}",
+            "Mend what the message names; `flext validate` checks the Meltano project that they are made from",
+            {"run_id": run.run_id, "module": code.module},
+        ) from error
     except (DagsterLaunchFailedError, DagsterUserCodeUnreachableError) as error:
-        with suppress(Exception):
-            instance.report_run_failed(run, "The code server did not start the run.")
         raise UnavailableError(
-            f"The code server did not start run {run.run_id}: {str(error).splitlines()[0]}",
+            f"The code server did not start run {run.run_id}: {_first_line(error)}",
             f"Its output is in {logs / run.run_id}.log; `flext logs {run.run_id}` shows the run's events",
             {"run_id": run.run_id},
         ) from error
+
+
+def _first_line(error: BaseException) -> str:
+    return str(error).splitlines()[0].rstrip(".") if str(error) else type(error).__name__
 
 
 @contextmanager

@@ -17,7 +17,9 @@ NUMBERS = {Meta.ROWS_EXTRACTED: 10, Meta.ROWS_LOADED: 9, Meta.ROWS_REJECTED: 1, 
 
 
 @dg.multi_asset(
-    specs=[dg.AssetSpec(["shop", name], skippable=True) for name in ("orders", "items")], can_subset=True, name="shop"
+    specs=[dg.AssetSpec(["shop", name], skippable=True) for name in ("orders", "items")],
+    can_subset=True,
+    name="shop_streams",
 )
 def shop(context: dg.AssetExecutionContext):  # noqa: ANN201  dagster reads the annotation
     """Two streams with the metadata that an extract-and-load block records."""

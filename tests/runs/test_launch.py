@@ -139,7 +139,7 @@ def _waiting(folder: Path, *, stubborn: bool = False) -> str:
 @pytest.mark.process
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_a_signal_cancels_an_attached_run(runs: Runs, shell: Shell, tmp_path: Path, number: signal.Signals) -> None:
-    """Ctrl-C, SIGTERM and a closed terminal: cancelled, not failed; the step could save its bookmark and end its child."""
+    """Ctrl-C, SIGTERM, a closed terminal: cancelled, not failed; the step saved its bookmark and ended its child."""
     process = shell(LAUNCH, "wait_job", _waiting(tmp_path), "attached")
     wait_for((tmp_path / "started").exists, "the step to begin")
 

@@ -216,7 +216,7 @@ def test_raw_output_comes_in_whole_lines(settings: Settings) -> None:
         ("stdout", "raw: begin"),
     ]
     assert raw_page(records, storage, run_id, cursor=page.cursor).raw == ()
-    assert raw_page(records, storage, run_id, step="shop").raw == page.raw
+    assert raw_page(records, storage, run_id, step="shop_streams").raw == page.raw
     assert raw_page(records, storage, run_id, step="other").raw == ()
     records.close()
 

@@ -49,8 +49,10 @@ def _alive(pid: int) -> bool:
 @pytest.mark.parametrize("way", ["attached", "detached"])
 def test_a_running_run_is_stopped_and_gone(runs: Runs, shell: Shell, tmp_path: Path, way: str) -> None:
     """By signal to the shell's process, or through its code server: cancelled, bookmark saved, no process left."""
-    shell(LAUNCH, "wait_job", _config(tmp_path), way)
+    process = shell(LAUNCH, "wait_job", _config(tmp_path), way)
     wait_for((tmp_path / "started").exists, "the step to begin")
+    if way == "detached":
+        process.wait(30)
     run_id, child = (tmp_path / "started").read_text(), int((tmp_path / "child").read_text())
 
     result = runs.stop(run_id[:8])
@@ -67,8 +69,10 @@ def test_a_running_run_is_stopped_and_gone(runs: Runs, shell: Shell, tmp_path: P
 @pytest.mark.parametrize("way", ["attached", "detached"])
 def test_a_run_that_refuses_to_end_is_killed(runs: Runs, shell: Shell, tmp_path: Path, way: str) -> None:
     """After the grace its process and what that started are killed, and the run is marked."""
-    shell(LAUNCH, "wait_job", _config(tmp_path, stubborn=True), way)
+    process = shell(LAUNCH, "wait_job", _config(tmp_path, stubborn=True), way)
     wait_for((tmp_path / "started").exists, "the step to begin")
+    if way == "detached":
+        process.wait(30)
     run_id, child = (tmp_path / "started").read_text(), int((tmp_path / "child").read_text())
 
     result = runs.stop(run_id, timeout_seconds=1)

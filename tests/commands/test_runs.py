@@ -1,0 +1,211 @@
+"""The messages on runs, through a bus, on a real Dagster home."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+from dagster import DagsterRunStatus
+
+from flext_pipelines.commands import registry, runs
+from flext_pipelines.commands.bus import Bus, Ports, port
+from flext_pipelines.commands.message import Context
+from flext_pipelines.commands.runs import (
+    ExecutePipelineCommand,
+    GetExecutionLogsQuery,
+    GetMetricsQuery,
+    GetPipelineStatusQuery,
+    GetStatusQuery,
+    ListResourcesQuery,
+    ListRunsQuery,
+    StopMeltanoPipelineCommand,
+)
+from flext_pipelines.errors import InvalidMessageError, NotFoundError, RunFailedError, UsageError
+from flext_pipelines.meltano.catalogue import Block, Pipeline, Plugin, ProjectCatalogue, Schedule, Stream
+from flext_pipelines.runs.gateway import Runs
+from flext_pipelines.runs.instance import open_instance
+from flext_pipelines.runs.location import Tag
+from tests.runs.conftest import SAMPLE
+from tests.runs.stories import make_run
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from flext_pipelines.settings import Settings
+    from flext_pipelines.values import Progress
+
+BLOCK = Block(kind="el", tap="tap-shop", target="target-shop")
+CATALOGUE = ProjectCatalogue(
+    environment="dev",
+    plugins=(Plugin(name="tap-shop", type="extractors", variant="ours", installed=True),),
+    pipelines=(
+        Pipeline(name="shop", blocks=(BLOCK,)),
+        Pipeline(name="fail-job", blocks=(BLOCK,)),
+        Pipeline(name="broken", problem="the plugin tap-none is not defined"),
+    ),
+    schedules=(Schedule(name="nightly-shop", pipeline="shop", cron="0 2 * * *", timezone="Europe/Berlin"),),
+    streams={
+        "tap-shop": (
+            Stream(tap="tap-shop", name="orders", selected=True),
+            Stream(tap="tap-shop", name="items", selected=True),
+            Stream(tap="tap-shop", name="secrets", selected=False),
+        )
+    },
+)
+
+
+class KnownProject:
+    """A project whose catalogue is given: what ``Project`` asks for, as plain values."""
+
+    def catalogue(self, environment: str | None = None) -> ProjectCatalogue:
+        """The catalogue, in the environment asked for."""
+        return CATALOGUE.model_copy(update={"environment": environment or "dev"})
+
+
+@pytest.fixture
+def bus(settings: Settings) -> Iterator[Bus]:
+    """A bus with these messages on a home of this test."""
+    ports = Ports({"runs": port(Runs(settings, SAMPLE)), "meltano": port(KnownProject())})
+    made = Bus(registry.collect([runs]), ports=ports, default_context=lambda: Context(actor="ana", source="cli"))
+    ports.get("runs")
+    yield made
+    made.close()
+
+
+def test_a_dry_run_answers_with_the_plan_and_launches_nothing(bus: Bus) -> None:
+    """Job, blocks, streams, run config and tags."""
+    command = ExecutePipelineCommand(
+        pipeline_name="shop",
+        environment="prod",
+        dry_run=True,
+        streams=("orders",),
+        full_refresh=True,
+        parameters={"tap-shop": {"start_date": "2024-01-01"}},
+        timeout_minutes=2,
+    )
+
+    answer = bus.send(command).unwrap()
+
+    assert (answer.execution_id, answer.status) == (None, None)
+    assert (answer.plan.job, answer.plan.environment) == ("shop", "prod")
+    assert answer.plan.blocks == ("tap-shop target-shop",)
+    assert answer.plan.streams == ("tap-shop.orders",)
+    assert answer.plan.run_config == {
+        "resources": {
+            "run_options": {
+                "config": {
+                    "environment": "prod",
+                    "full_refresh": True,
+                    "config_overrides": {"tap-shop": {"start_date": "2024-01-01"}},
+                    "timeout_seconds": 120.0,
+                }
+            }
+        }
+    }
+    assert answer.plan.tags[Tag.ACTOR] == "ana"
+    assert answer.plan.tags[Tag.PIPELINE] == "shop"
+    assert bus.send(ListRunsQuery()).unwrap().runs == ()
+
+
+def test_an_attached_execution_answers_when_it_has_ended(bus: Bus) -> None:
+    """And tells its id before it begins; then its status, lines and numbers can be asked for by it."""
+    told: list[Progress] = []
+    context = Context(actor="ana", source="cli", on_progress=told.append)
+
+    answer = bus.send(ExecutePipelineCommand(pipeline_name="shop", attached=True), context).unwrap()
+
+    assert answer.status == "completed"
+    assert answer.execution_id is not None
+    assert answer.execution_id in told[0].text
+    status = bus.send(GetPipelineStatusQuery(pipeline_name="shop")).unwrap()
+    assert (status.execution_id, status.actor, status.source) == (answer.execution_id, "ana", "cli")
+    logs = bus.send(GetExecutionLogsQuery(execution_id=answer.execution_id[:8], level="info")).unwrap()
+    assert [event.message for event in logs.events if event.kind == "LOG"] == ["moved items", "moved orders"]
+    raw = bus.send(GetExecutionLogsQuery(execution_id=answer.execution_id, source="raw")).unwrap()
+    assert "raw: begin" in [line.text for line in raw.raw]
+    assert bus.send(GetMetricsQuery(pipeline_name="shop")).unwrap().rows_loaded == 18
+    assert [run.execution_id for run in bus.send(GetStatusQuery()).unwrap().pipelines] == [answer.execution_id]
+
+
+def test_a_failed_execution_is_an_error_with_the_first_failure(bus: Bus) -> None:
+    """Reason, instruction, and the id under which its lines are found."""
+    result = bus.send(ExecutePipelineCommand(pipeline_name="fail-job", attached=True))
+
+    assert isinstance(result.error, RunFailedError)
+    assert "The tap failed at row 7" in result.error.reason
+    assert result.error.instruction == "Check the source"
+    assert result.error.details["cause"] == "extract_failed"
+    assert result.error.details["execution_id"] == bus.send(ListRunsQuery()).unwrap().runs[0].execution_id
+
+
+def test_what_cannot_be_executed_is_named(bus: Bus) -> None:
+    """An unknown pipeline, one that cannot run, an unknown stream."""
+    unknown = bus.send(ExecutePipelineCommand(pipeline_name="shpo")).error
+    broken = bus.send(ExecutePipelineCommand(pipeline_name="broken")).error
+    stream = bus.send(ExecutePipelineCommand(pipeline_name="shop", streams=("secrets",))).error
+
+    assert isinstance(unknown, NotFoundError)
+    assert "shop" in unknown.instruction
+    assert isinstance(broken, UsageError)
+    assert "tap-none is not defined" in broken.reason
+    assert isinstance(stream, NotFoundError)
+    assert stream.instruction == "It moves items, orders"
+
+
+def test_a_query_names_one_run(bus: Bus) -> None:
+    """Neither or both names do not validate; an id that is none does not either."""
+    spec = registry.find(registry.collect([runs]), "runs.GetPipelineStatus")
+
+    for payload in ({}, {"execution_id": "abcd", "pipeline_name": "x"}, {"execution_id": "../../etc"}):
+        with pytest.raises(InvalidMessageError):
+            registry.parse(spec, payload)
+
+
+def test_stopping_a_finished_run_is_no_error(bus: Bus, settings: Settings) -> None:
+    """It says what the run had come to."""
+    with open_instance(settings) as instance:
+        run_id = make_run(instance, DagsterRunStatus.SUCCESS)
+
+    answer = bus.send(StopMeltanoPipelineCommand(execution_id=run_id)).unwrap()
+
+    assert (answer.already_finished, answer.status) == (True, "completed")
+
+
+def test_resources_are_listed_with_their_state(bus: Bus) -> None:
+    """Jobs, plugins and schedules of the project; assets, sensors and daemons of Dagster."""
+    bus.send(ExecutePipelineCommand(pipeline_name="shop", attached=True)).unwrap()
+
+    def listed(kind: str) -> list[tuple[str, str]]:
+        query = ListResourcesQuery.model_validate({"kind": kind})
+        return [(one.name, one.state) for one in bus.send(query).unwrap()]
+
+    assert listed("jobs") == [("broken", "never run"), ("fail_job", "never run"), ("shop", "completed")]
+    assert listed("plugins") == [("tap-shop", "installed")]
+    assert listed("schedules") == [("nightly_shop", "stopped")]
+    assert listed("assets") == [("shop/items", "materialized"), ("shop/orders", "materialized")]
+    assert listed("sensors") == []
+    assert listed("daemons") == []
+
+
+def test_every_answer_goes_to_json_and_back(bus: Bus) -> None:
+    """Doors and the idempotency store rely on it."""
+    specs = {spec.type: spec for spec in registry.collect([runs])}
+    run_id = bus.send(ExecutePipelineCommand(pipeline_name="shop", attached=True)).unwrap().execution_id
+    assert run_id is not None
+    messages = (
+        ExecutePipelineCommand(pipeline_name="shop", dry_run=True),
+        StopMeltanoPipelineCommand(execution_id=run_id),
+        GetPipelineStatusQuery(execution_id=run_id, include_logs=True),
+        GetExecutionLogsQuery(execution_id=run_id),
+        GetExecutionLogsQuery(execution_id=run_id, source="raw"),
+        GetMetricsQuery(execution_id=run_id),
+        GetStatusQuery(),
+        ListRunsQuery(),
+        ListResourcesQuery(kind="jobs"),
+    )
+
+    for message in messages:
+        spec = specs[type(message)]
+        answer = bus.send(message).unwrap()
+        assert registry.load_result(spec, registry.dump_result(spec, answer)) == answer
+        assert registry.parse(spec, registry.as_json(message)) == message
