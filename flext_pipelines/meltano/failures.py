@@ -43,6 +43,7 @@ from flext_pipelines.meltano.log import Side
 from flext_pipelines.meltano.start_failures import meltano_failed, missing_program
 from flext_pipelines.meltano.tally import BlockTally, StreamTally
 
+_BROKEN_PIPE = re.compile(r"BrokenPipeError|ConnectionResetError|Broken pipe|Connection lost")
 _CANNOT_START = re.compile(r"Cannot start plugin (?P<name>[^:\s]+): (?P<why>.*)", re.DOTALL)
 # What UnknownCommandError says: the command that was asked for, and those that the plugin has (plugin_invoker.py).
 _NO_COMMAND = re.compile(r"Command '(?P<command>[^']*)' could not be found\. \S+ '(?P<plugin>[^']*)' (?P<rest>[^\n]*)")
@@ -64,7 +65,7 @@ def verdict(evidence: Evidence) -> FlextError | None:
         if block.result is not None and not block.result.success:
             return _block_failed(evidence, block)
     if evidence.exit_code != 0:
-        return meltano_failed(evidence)
+        return _target_gone(evidence) or meltano_failed(evidence)
     if evidence.tally.no_blocks:
         return NotFoundError(
             f"{evidence.pipeline} holds nothing to run: Meltano found no blocks in it",
@@ -78,6 +79,20 @@ def cancelled(evidence: Evidence) -> RunCancelledError:
     """The run was stopped on request."""
     return RunCancelledError(
         f"{evidence.pipeline} was cancelled; {kept(evidence)}", "Run it again to go on from there", evidence.details
+    )
+
+
+def _target_gone(evidence: Evidence) -> FlextError | None:
+    """A target that dies while Meltano writes to it: Meltano 4.4.1 falls over the pipe and tells no block result."""
+    block = evidence.tally.block
+    if block.state_id is None or block.result is not None or not any(map(_BROKEN_PIPE.search, evidence.tally.errors)):
+        return None
+    target = name_of(block, "target")
+    return LoadFailedError(
+        f"Target {target} was gone in the middle of the load{quoted(words_of(block, 'target'))}",
+        f"Look at the raw log of the run and whether memory ran out or somebody killed it, then run again. "
+        f"{BOOKMARK_KEPT}",
+        evidence.details | {"plugin": target, "state_id": block.state_id},
     )
 
 

@@ -15,10 +15,6 @@ from pathlib import Path
 from typing import Any
 
 
-class StoppedError(Exception):
-    """SIGTERM came."""
-
-
 def log(level: str, message: str, **extra: Any) -> None:
     """One line on standard error, as the SDK's structured formatter writes it, or as plain text."""
     if not CONFIG.get("structured", True):
@@ -63,6 +59,8 @@ def load(option: str) -> dict[str, Any]:
 
 
 CONFIG = load("--config")
+STOPPED: list[bool] = []
+"""Not empty once SIGTERM came; a row that was begun is finished first, so that state and rows agree."""
 SCHEMA = {"type": "object", "properties": {"id": {"type": "integer"}, "name": {"type": ["string", "null"]}}}
 
 
@@ -96,8 +94,8 @@ def stop(*_: object) -> None:
     """What SIGTERM does."""
     if CONFIG.get("ignore_sigterm"):
         log("warning", "told to stop, but I do not")
-        return
-    raise StoppedError
+    else:
+        STOPPED.append(True)
 
 
 def sync() -> None:
@@ -112,7 +110,7 @@ def sync() -> None:
     if CONFIG.get("tell"):
         log("info", f"{CONFIG['tell']} is {os.environ.get(CONFIG['tell'])}")
     for found in (load("--catalog") or catalog())["streams"]:
-        if selected(found):
+        if selected(found) and not STOPPED:
             sync_stream(found["stream"], state)
 
 
@@ -129,6 +127,9 @@ def sync_stream(stream: str, state: dict[str, Any]) -> None:
             state["bookmarks"][stream] = {"replication_key": "id", "replication_key_value": number}
             if number % CONFIG.get("state_every", 1_000_000) == 0:
                 write({"type": "STATE", "value": state})
+            if STOPPED:
+                log("info", "stopped on request")
+                return
         status = "succeeded"
     finally:
         if not CONFIG.get("silent"):
@@ -157,7 +158,4 @@ if __name__ == "__main__":
         time.sleep(CONFIG.get("discovery_pause", 0))
         print(json.dumps(catalog()))
     else:
-        try:
-            sync()
-        except StoppedError:
-            log("info", "stopped on request")
+        sync()

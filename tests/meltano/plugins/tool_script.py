@@ -4,7 +4,7 @@ import sys
 import time
 
 if __name__ == "__main__":
-    print("building models")
+    print("building models", flush=True)
     if "--slow" in sys.argv:
         time.sleep(60)
     if "--fail" in sys.argv:
