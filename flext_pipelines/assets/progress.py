@@ -12,6 +12,8 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING
 
+from flext_pipelines.runs.progress import report
+
 if TYPE_CHECKING:
     import logging
 
@@ -34,7 +36,8 @@ class StepLog:
         self._seen: Counter[str] = Counter()
 
     def __call__(self, progress: Progress) -> None:
-        """Write the step's line, unless it is a count or one too many."""
+        """Write the step's line, unless it is a count or one too many; a shell that performs the run sees every one."""
+        report(progress)
         limit = LIMITS.get(progress.kind, 0)
         if not limit:
             return
