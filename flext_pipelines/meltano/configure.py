@@ -20,7 +20,14 @@ from flext_pipelines.meltano.locks import FileLock, install_lock_path
 from flext_pipelines.meltano.opening import opened_project, resolved_plugin
 from flext_pipelines.meltano.plugin_values import ConfiguredPlugin, StoredSetting
 from flext_pipelines.meltano.project_files import Definition, Keys, ProjectFiles, YamlFile, read_project_files, save
-from flext_pipelines.meltano.setting_types import MASK, checked, find_definition, is_secret, unknown_setting
+from flext_pipelines.meltano.setting_types import (
+    MASK,
+    PLACEHOLDER,
+    checked,
+    find_definition,
+    is_secret,
+    unknown_setting,
+)
 from flext_pipelines.settings import environment as process_environment
 
 if TYPE_CHECKING:
@@ -94,7 +101,8 @@ class _Plan:
     def plain(self, setting: str, value: JsonValue) -> None:
         definition = self.definition(setting)
         name = definition.name if definition and setting in (definition.aliases or []) else setting
-        if is_secret(definition, setting, value):
+        reference = isinstance(value, str) and PLACEHOLDER.fullmatch(value)
+        if not reference and is_secret(definition, setting, value):
             if value is not None:
                 raise PluginConfigError(
                     f"Setting {setting!r} of {self._plugin} is a secret and was given as plain text",

@@ -114,7 +114,7 @@ def test_a_removed_plugin_leaves_the_environments_too(tmp_path: Path) -> None:
     "text",
     [
         TEXT,
-        "environments:\n- name: dev\nplugins:\n  extractors:\n  - name: a  # c\n    config:\n      x: |\n        long\n        text\n",
+        "environments:\n- name: dev\nplugins:\n  extractors:\n  - name: a  # c\n    x:\n      y: |\n        text\n",
         "a: &anchor {b: 1}\nc: *anchor\nenvironments:\n  - {name: dev}\n",
         "environments:\n- name: 'dev'\n\n\n# end\n",
     ],
