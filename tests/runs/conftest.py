@@ -9,6 +9,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import psutil
 import pytest
 
 from flext_pipelines.runs.code import CodeLocation
@@ -85,6 +86,23 @@ from tests.runs.conftest import SAMPLE
 job, config, attached = sys.argv[1], json.loads(sys.argv[2]), sys.argv[3] == "attached"
 print(launch(Settings(), job, run_config=config, attached=attached, code=SAMPLE), flush=True)
 """
+
+
+def wait_for_code_server_to_end(folder: Path) -> None:
+    """A detached run's code server ends by itself, some two seconds after the run."""
+
+    def servers() -> list[int]:
+        found = []
+        for process in psutil.process_iter():
+            try:
+                arguments = process.cmdline()
+            except psutil.Error:
+                continue
+            if "grpc" in arguments and any(str(folder) in argument for argument in arguments):
+                found.append(process.pid)
+        return found
+
+    wait_for(lambda: not servers(), "the code server to end", 60)
 
 
 def wait_for(found: Callable[[], object], what: str, seconds: float = 30) -> None:

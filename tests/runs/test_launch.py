@@ -17,7 +17,7 @@ from flext_pipelines.runs.launch import launch
 from flext_pipelines.runs.location import Tag
 from flext_pipelines.runs.progress import listening, report
 from flext_pipelines.values import Progress
-from tests.runs.conftest import CHECKOUT, LAUNCH, SAMPLE, wait_for
+from tests.runs.conftest import CHECKOUT, LAUNCH, SAMPLE, wait_for, wait_for_code_server_to_end
 
 if TYPE_CHECKING:
     import subprocess
@@ -192,6 +192,7 @@ def test_a_detached_run_outlives_its_shell(runs: Runs, shell: Shell, tmp_path: P
     run_id = out.strip()
     wait_for(lambda: runs.status(run_id).status == "completed", "the run to complete")
     assert [e.message for e in runs.follow(run_id) if e.kind == "LOG"] == [f"line {n}" for n in range(20)]
+    wait_for_code_server_to_end(tmp_path)
 
 
 @pytest.mark.process

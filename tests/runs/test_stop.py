@@ -16,7 +16,7 @@ from flext_pipelines.runs.instance import open_instance
 from flext_pipelines.runs.liveness import host_name
 from flext_pipelines.runs.location import Tag
 from flext_pipelines.runs.stop import stop
-from tests.runs.conftest import LAUNCH, SAMPLE, wait_for
+from tests.runs.conftest import LAUNCH, SAMPLE, wait_for, wait_for_code_server_to_end
 from tests.runs.stories import make_run
 
 if TYPE_CHECKING:
@@ -63,6 +63,7 @@ def test_a_running_run_is_stopped_and_gone(runs: Runs, shell: Shell, tmp_path: P
     assert runs.status(run_id).dagster_status == "CANCELED"
     again = runs.stop(run_id)
     assert (again.status, again.already_finished) == ("cancelled", True)
+    wait_for_code_server_to_end(tmp_path)
 
 
 @pytest.mark.process
@@ -81,6 +82,7 @@ def test_a_run_that_refuses_to_end_is_killed(runs: Runs, shell: Shell, tmp_path:
     assert result.killed >= 2
     assert not _alive(child)
     assert runs.status(run_id).dagster_status == "CANCELED"
+    wait_for_code_server_to_end(tmp_path)
 
 
 @pytest.mark.process
