@@ -34,6 +34,9 @@ _ANY_PROGRAM = (
 _NEVER = ("MELTANO_*", "FLEXT_*", "DAGSTER_*", "PYTHON*", "VIRTUAL_ENV")
 """Ours, Dagster's, and those that change what Meltano does; a run sets its own (MELTANO_RUN_FORCE would leak in)."""
 
+_STILL = ("MELTANO_STATE_BACKEND_*",)
+"""Where Singer states are kept may be said by variables only; nothing else of Meltano's passes."""
+
 _FOR_EVERY_RUN = {
     "MELTANO_SEND_ANONYMOUS_USAGE_STATS": "false",
     "MELTANO_CLI_DISABLE_VERSION_CHECK": "true",
@@ -70,8 +73,7 @@ def child_environment(
     passed = {
         name: value
         for name, value in source.items()
-        if (name in named or any(fnmatchcase(name, pattern) for pattern in allowed))
-        and not any(fnmatchcase(name, pattern) for pattern in _NEVER)
+        if _matches(name, _STILL) or ((name in named or _matches(name, allowed)) and not _matches(name, _NEVER))
     }
     ours = _FOR_EVERY_RUN | {
         "MELTANO_PROJECT_ROOT": str(project.root),
@@ -94,6 +96,10 @@ def variable(*parts: str) -> str:
     The rule of Meltano's ``to_env_var`` (core/utils). An extra has two underscores: ``tap-shop``, ``_select_filter``.
     """
     return "_".join(re.sub(r"[^A-Za-z0-9]", "_", part).upper() for part in parts)
+
+
+def _matches(name: str, patterns: Iterable[str]) -> bool:
+    return any(fnmatchcase(name, pattern) for pattern in patterns)
 
 
 def _names(project: MeltanoProject) -> tuple[set[str], set[str]]:

@@ -170,7 +170,7 @@ def _chosen(pipeline: Pipeline, request: RunRequest) -> tuple[Block, ...]:
             f"Its blocks are: {listed}",
             {"pipeline": pipeline.name, "block": what},
         )
-    return found
+    return tuple(dict.fromkeys(found))
 
 
 def _named_block(catalogue: ProjectCatalogue, request: RunRequest) -> Block:
@@ -332,7 +332,7 @@ def _is_url_with_password(value: JsonValue) -> bool:
 
 
 def _near(name: str, names: Iterable[str]) -> str:
-    near = difflib.get_close_matches(name, list(names), 3, 0.5)
+    near = difflib.get_close_matches(name, list(dict.fromkeys(names)), 3, 0.5)
     return f"Did you mean {', '.join(near)}? " if near else ""
 
 

@@ -12,6 +12,7 @@ running anything in it.
 from __future__ import annotations
 
 import contextlib
+import errno
 import hashlib
 import os
 import shutil
@@ -35,7 +36,6 @@ CATALOG_SECONDS = 3600.0
 and so overlooks new columns for ever; an hour saves discovery (0.4 s) where runs follow each other quickly."""
 _CATALOG_FILES = ("tap.properties.json", "tap.properties.cache_key")
 _NOT_SHARED = frozenset({"run", "logs"})
-_DISK_FULL = 28
 
 
 class Sandbox:
@@ -136,17 +136,20 @@ def make_sandbox(project: MeltanoProject, run_id: str, what: str) -> Sandbox:
             part.mkdir()
         _link_plugins(project, sandbox)
     except OSError as error:
-        where = {"folder": str(project.sandboxes)}
-        if error.errno == _DISK_FULL:
-            raise StorageFullError(
-                f"No room is left in {project.sandboxes}", "Free some space, then run again", where
-            ) from error
-        raise UnavailableError(
-            f"A run cannot get a folder in {project.sandboxes}: {error.strerror or error}",
-            "Check that FLEXT_HOME is a folder that you may write to",
-            where,
-        ) from error
+        raise no_folder(project, error) from error
     return sandbox
+
+
+def no_folder(project: MeltanoProject, error: OSError) -> FlextError:
+    """What it means that a sandbox could not be made."""
+    where: dict[str, object] = {"folder": str(project.sandboxes)}
+    if error.errno == errno.ENOSPC:
+        return StorageFullError(f"No room is left in {project.sandboxes}", "Free some space, then run again", where)
+    return UnavailableError(
+        f"A run cannot get a folder in {project.sandboxes}: {error.strerror or error}",
+        "Check that FLEXT_HOME is a folder that you may write to",
+        where,
+    )
 
 
 def running(project: MeltanoProject) -> list[Holder]:
