@@ -155,7 +155,7 @@ def _json_type(column: Column) -> JsonSchema:
         case Kind.BINARY:
             return {"type": ["string"], "contentEncoding": "base64"}
         case Kind.JSON:
-            return {"type": ["object", "array", "string", "number", "boolean"]}
+            return {"type": ["object", "array"]}
         case Kind.TEXT:
             return {"type": ["string"], **({"maxLength": column.max_length} if column.max_length else {})}
 

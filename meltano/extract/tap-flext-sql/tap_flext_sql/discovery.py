@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import itertools
+import logging
 import sqlite3
 import warnings
 from typing import TYPE_CHECKING, Any, Final
@@ -20,11 +22,14 @@ if TYPE_CHECKING:
 
     from tap_flext_sql.source import Source
 
-_SQLITE_TABLES: Final = """
-    SELECT m.name, m.type, x.name, x.type, x."notnull", x.pk
-    FROM sqlite_master AS m JOIN pragma_table_xinfo(m.name) AS x
-    WHERE m.type IN ('table', 'view') AND m.name NOT LIKE 'sqlite\\_%' ESCAPE '\\' AND x.hidden <> 1
-    ORDER BY m.name, x.cid
+_logger = logging.getLogger("tap-flext-sql")
+
+_SQLITE_TABLES: Final = r"""
+    SELECT name, type FROM sqlite_master
+    WHERE type IN ('table', 'view') AND name NOT LIKE 'sqlite\_%' ESCAPE '\' ORDER BY name
+"""
+_SQLITE_COLUMNS: Final = """
+    SELECT name, type, "notnull", pk FROM pragma_table_xinfo(?) WHERE hidden <> 1 ORDER BY cid
 """
 _SAMPLE_ROWS: Final = 100
 
@@ -63,31 +68,36 @@ def discover(source: Source, config: Mapping[str, Any]) -> list[CatalogDict]:
 
 
 def _sqlite_tables(path: str, config: Mapping[str, Any]) -> list[FoundTable]:
-    from tap_flext_sql.sqlite_types import column_from_declared
-
     try:
-        connection = sqlite3.connect(f"file:{quote(path)}?mode=ro", uri=True)
-        try:
-            rows = connection.execute(_SQLITE_TABLES).fetchall()
-            tables: dict[str, list[tuple[Any, ...]]] = {}
-            for row in rows:
-                tables.setdefault(row[0], []).append(row)
-            result = []
-            for name, parts in tables.items():
-                table = TableRef(None, name)
-                is_view = parts[0][1] == "view"
-                if not wanted(table, config) or (is_view and not config.get("include_views", True)):
+        with contextlib.closing(sqlite3.connect(f"file:{quote(path)}?mode=ro", uri=True)) as connection:
+            found = []
+            for name, kind in connection.execute(_SQLITE_TABLES).fetchall():
+                is_view = kind == "view"
+                if not wanted(TableRef(None, name), config) or (is_view and not config.get("include_views", True)):
                     continue
-                keys = tuple(part[2] for part in sorted(parts, key=lambda p: p[5]) if part[5])
-                columns = [column_from_declared(p[2], p[3], nullable=not p[4] and p[2] not in keys) for p in parts]
-                columns = _with_zones(connection, name, columns)
-                keys = keys or _sqlite_unique_key(connection, name, columns)
-                result.append(FoundTable(table, tuple(columns), keys, is_view))
-            return result
-        finally:
-            connection.close()
+                try:
+                    found.append(_sqlite_table(connection, name, is_view))
+                except sqlite3.OperationalError as error:
+                    if not is_view:
+                        raise
+                    _logger.warning("View '%s' is left out, because SQLite cannot read it: %s", name, error)
+            return found
     except sqlite3.Error as error:
         raise explain(error, f"SQLite file {path}") from error
+
+
+def _sqlite_table(connection: sqlite3.Connection, name: str, is_view: bool) -> FoundTable:
+    from tap_flext_sql.sqlite_types import column_from_declared
+
+    rows = connection.execute(_SQLITE_COLUMNS, (name,)).fetchall()
+    keys = tuple(row[0] for row in sorted(rows, key=lambda row: int(row[3])) if row[3])
+    columns = [
+        column_from_declared(column, declared, nullable=not never_null and column not in keys)
+        for column, declared, never_null, _ in rows
+    ]
+    columns = _with_zones(connection, name, columns)
+    keys = keys or _sqlite_unique_key(connection, name, columns)
+    return FoundTable(TableRef(None, name), tuple(columns), keys, is_view)
 
 
 def _with_zones(connection: sqlite3.Connection, table: str, columns: Sequence[Column]) -> list[Column]:

@@ -67,7 +67,9 @@ def json_values(array: pa.Array, column: Column) -> list[Any]:
         case Kind.BINARY:
             return [None if value is None else base64.b64encode(value).decode() for value in array.to_pylist()]
         case Kind.JSON:
-            return [None if text is None else msgspec.Raw(text.encode()) for text in array.to_pylist()]
+            # Line feeds in JSON text are only white space, and would end the message.
+            one_line = pc.replace_substring_regex(array, "[\r\n]", " ")
+            return [None if text is None else msgspec.Raw(text.encode()) for text in one_line.to_pylist()]
         case _:
             return _as_list(array)
 

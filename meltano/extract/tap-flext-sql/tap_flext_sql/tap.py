@@ -7,7 +7,6 @@ import sys
 from functools import cached_property
 from typing import IO, TYPE_CHECKING, Any, ClassVar
 
-from singer_sdk.contrib.msgspec import MsgSpecWriter
 from singer_sdk.helpers._util import load_json
 from singer_sdk.plugin_base import PluginBase, _ConfigInput
 from singer_sdk.singerlib import Catalog
@@ -15,6 +14,7 @@ from singer_sdk.tap_base import Tap
 
 from tap_flext_sql.command import TapCommand, hide_secrets
 from tap_flext_sql.errors import SettingsError
+from tap_flext_sql.message_writer import MessageWriter
 from tap_flext_sql.pump import StopRequested, StopSignal
 from tap_flext_sql.settings import CONFIG_JSONSCHEMA
 from tap_flext_sql.source import Source, source_from_config
@@ -35,7 +35,8 @@ class TapFlextSQL(Tap):
     name = "tap-flext-sql"
     config_jsonschema: ClassVar[dict[str, Any]] = CONFIG_JSONSCHEMA
     dynamic_catalog = True
-    message_writer_class = MsgSpecWriter
+    message_writer_class = MessageWriter
+    message_writer: MessageWriter
 
     def __init__(self, *, catalog: Any = None, **kwargs: Any) -> None:
         self.stop = StopSignal()
@@ -92,8 +93,7 @@ class TapFlextSQL(Tap):
 
     def write_lines(self, lines: bytes) -> None:
         """Write whole Singer messages to where the message writer writes."""
-        sys.stdout.buffer.write(lines)
-        sys.stdout.flush()
+        self.message_writer.write_lines(lines)
 
     # Stopping
 

@@ -20,7 +20,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import sqlalchemy as sa
 
-from tap_flext_sql.columns import Column, Kind
+from tap_flext_sql.columns import INT64_MIN, Column, Kind
 from tap_flext_sql.conform import conform
 from tap_flext_sql.errors import SettingsError, TapError, explain
 from tap_flext_sql.misfits import Chunk, chunk_from_rows
@@ -255,18 +255,24 @@ def _pin(column: Column) -> str:
 
 def _is_misfit(error: BaseException) -> bool:
     """Whether a value is the matter, and not the database."""
-    return isinstance(error, pa.ArrowInvalid | UnicodeError) or "Type mismatch" in str(error)
+    text = str(error)
+    return isinstance(error, pa.ArrowInvalid | UnicodeError) or "Type mismatch" in text or "integer overflow" in text
 
 
 def _expression(column: Column) -> sa.ColumnElement[Any]:
-    """How the fast path reads a column.
+    """How the fast path reads a column: as it is, unless the driver would let a value of another class pass.
 
-    A text column without TEXT affinity may hold a real number, which the driver would make a text of 15 digits; a
-    byte that is no UTF-8 in its place sends the chunk to the slow path.
+    A text column without TEXT affinity may hold a real number, which the driver would make a text of 15 digits: a
+    byte that is no UTF-8 in its place sends the chunk to the slow path. A number in a blob column would become the
+    bytes of its text: an integer overflow in its place does the same.
     """
     value: sa.ColumnElement[Any] = sa.column(column.name)
     if column.kind in {Kind.TEXT, Kind.JSON} and affinity(column.declared) != "TEXT":
-        return sa.case((sa.func.typeof(value) == "real", sa.literal_column("x'ff'")), else_=value)
+        return sa.case((sa.func.typeof(value) == sa.literal_column("'real'"), sa.literal_column("x'ff'")), else_=value)
+    if column.kind is Kind.BINARY:
+        number = sa.func.typeof(value).in_([sa.literal_column("'integer'"), sa.literal_column("'real'")])
+        smallest: sa.ColumnElement[Any] = sa.literal_column(str(INT64_MIN + 1)) - sa.func.coalesce(sa.func.length(value), 0) * 0 - 1
+        return sa.case((number, sa.func.abs(smallest)), else_=value)
     return value
 
 
