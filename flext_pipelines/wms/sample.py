@@ -17,7 +17,7 @@ from flext_pipelines.values import Value
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from sqlalchemy import Connection, Engine, Table
+    from sqlalchemy import BindParameter, Connection, Engine, Table
 
 EPOCH = dt.datetime(2026, 1, 5, 6, 0)  # noqa: DTZ001  WMS timestamps carry no zone (wms.md 3.2)
 ORDERED, ALLOCATED, PICKED, SHIPPED = 0, 20, 30, 90
@@ -82,7 +82,7 @@ def advance(engine: Engine, *, changes: int) -> SeedReport:
     Raises:
         ConflictError: The database was not seeded.
     """
-    from sqlalchemy import func, inspect, select, update
+    from sqlalchemy import bindparam, func, inspect, select, update
 
     from flext_pipelines.wms.tables import item, order_dtl, order_hdr
 
@@ -104,22 +104,30 @@ def advance(engine: Engine, *, changes: int) -> SeedReport:
             select(order_hdr.c.id).where(order_hdr.c.status_id < SHIPPED).order_by(order_hdr.c.id).limit(changes // 2)
         ).all()
         if moving:
-            moved = {"mod_ts": now, "mod_user": "wave"}
+            moment: BindParameter[dt.datetime] = bindparam("moment")
+            order: BindParameter[int] = bindparam("order_number")
+            steps = [{"order_number": number, "moment": now + _apart(place)} for place, number in enumerate(moving)]
+            next_status = order_hdr.c.status_id + 10
+            changed = {"mod_ts": moment, "mod_user": "wave"}
             connection.execute(
-                update(order_hdr)
-                .where(order_hdr.c.id.in_(moving))
-                .values(status_id=order_hdr.c.status_id + 10, **moved)
+                update(order_hdr).where(order_hdr.c.id == order).values(status_id=next_status, **changed), steps
             )
             lines = connection.execute(
-                update(order_dtl).where(order_dtl.c.order_id.in_(moving)).values(status_id=ALLOCATED, **moved)
+                update(order_dtl).where(order_dtl.c.order_id == order).values(status_id=ALLOCATED, **changed), steps
             )
             written += len(moving) + lines.rowcount
         fresh = range(last_order + 1, last_order + 1 + changes - len(moving))
-        headers = [_order(number, now) for number in fresh]
-        details = [line for number in fresh for line in _lines(number, now, items)]
+        times = {number: now + _apart(len(moving) + place) for place, number in enumerate(fresh)}
+        headers = [_order(number, times[number]) for number in fresh]
+        details = [line for number in fresh for line in _lines(number, times[number], items)]
         _insert(connection, order_hdr, headers)
         _insert(connection, order_dtl, details)
         return SeedReport(created=False, tables=_counts(connection), changed=written + len(headers) + len(details))
+
+
+def _apart(place: int) -> dt.timedelta:
+    """Changes are moments apart, as in life, so that few rows share the bookmark and are read a second time."""
+    return dt.timedelta(milliseconds=10 * place)
 
 
 def _refuse_foreign(connection: Connection) -> None:
@@ -189,7 +197,7 @@ def _facility(number: int) -> Row:
         "name": f"{city} distribution centre",
         "city": city,
         "country": "PT",
-        **_stamps(EPOCH),
+        **_stamps(EPOCH, EPOCH + _apart(number)),
     }
 
 
@@ -220,7 +228,7 @@ def _location(number: int, facilities: int) -> Row:
         "bay": f"{bay:02d}",
         "level": str(level),
         "type_code": "RESERVE" if level > 2 else "ACTIVE",
-        **_stamps(EPOCH),
+        **_stamps(EPOCH, EPOCH + _apart(number)),
     }
 
 
