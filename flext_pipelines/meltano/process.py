@@ -273,7 +273,11 @@ class Running:
         deadline = self._begun + timeout_seconds if timeout_seconds else None
         asked = time.monotonic()
         while self._process.poll() is None:
-            self._pause(_TICK)
+            if any(reader.is_alive() for reader in self._readers):
+                self._pause(_TICK)
+            else:  # it has closed its pipes and is about to end
+                with contextlib.suppress(subprocess.TimeoutExpired):
+                    self._process.wait(_TICK)
             now = time.monotonic()
             if deadline is not None and now >= deadline:
                 return "timed_out"

@@ -229,17 +229,17 @@ def _bookmark(states: Mapping[str, Mapping[str, object]], state_id: str | None, 
 
 def _versions(readings: Readings) -> dict[str, str]:
     """Versions of the plugins that have a venv, read from its metadata; nothing is started."""
-    from flext_pipelines.meltano.venvs import distribution_of, read_record, venv_of
-
     versions: dict[str, str] = {}
     names: list[tuple[str | None, Literal["extractors", "loaders"] | None]] = []
     for block in readings.plan.blocks:
         names += [(block.tap, "extractors"), (block.target, "loaders"), (block.plugin, None)]
     for name, kind in names:
         plugin = readings.catalogue.plugin(name, kind) if name else None
-        venv = venv_of(readings.project, plugin) if plugin is not None else None
-        if plugin is None or venv is None or plugin.name in versions:
+        if plugin is None or plugin.venv is None or plugin.name in versions:
             continue
+        from flext_pipelines.meltano.venvs import distribution_of, read_record
+
+        venv = readings.project.system_folder / plugin.venv
         record = read_record(venv)
         version = record.version if record else None
         if version is None and plugin.executable:
