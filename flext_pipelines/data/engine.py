@@ -10,6 +10,7 @@ What belongs here: opening, quoting, running, streaming, errors. What does not: 
 from __future__ import annotations
 
 import re
+import shutil
 from typing import TYPE_CHECKING, Self
 
 from flext_pipelines.errors import FlextError, InternalError, StorageFullError, UnavailableError, UsageError
@@ -91,6 +92,7 @@ class Engine:
         if self._threads is not None:
             config["threads"] = self._threads
         self._database = self.scratch / "engine.duckdb"
+        self._remove()  # whoever was killed here before us
         self._connection = duckdb.connect(str(self._database), config=config)
         self._connection.execute("SET TimeZone = 'UTC'")
         self._connection.execute(f"SET allowed_directories = [{literal(f'{self.scratch}/')}]")
@@ -103,11 +105,12 @@ class Engine:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """Close, and remove the work file."""
-        import shutil
-
         if self._connection is not None:
             self._connection.close()
             self._connection = None
+        self._remove()
+
+    def _remove(self) -> None:
         for leftover in (self._database, self._database.with_suffix(".duckdb.wal")):
             leftover.unlink(missing_ok=True)
         shutil.rmtree(self.scratch / "spill", ignore_errors=True)

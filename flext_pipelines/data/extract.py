@@ -114,9 +114,12 @@ def extract(
         intake = Intake(request, writer, landing, on_progress)
         batches = writer.scratch() / "batches"
         batches.mkdir()
-        with closing(tap(state=before, batches=batches)) as lines:
-            intake.take(lines)
-        counts = intake.finish()
+        try:
+            with closing(tap(state=before, batches=batches)) as lines:
+                intake.take(lines)
+            counts = intake.finish()
+        finally:
+            intake.abandon()
         # The tap's last word when it said one; a tap that stays silent on state has moved nothing.
         after = intake.state if intake.state is not None else before
         key = request.replication_key or intake.replication_key

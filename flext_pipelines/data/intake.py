@@ -137,6 +137,11 @@ class Intake:
             self.unchanged = write_changes(self._landing, self._request, self.keys, files, self._writer)
         return {"filtered": self.filtered, "limited": self.limited}
 
+    def abandon(self) -> None:
+        """Let go of open files."""
+        if isinstance(self._sink, PartWriter):
+            self._sink.abandon()
+
     def _declare(self, schema: Schema) -> None:
         self.keys = schema.keys
         self.replication_key = schema.bookmark_properties[0] if schema.bookmark_properties else None

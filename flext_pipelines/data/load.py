@@ -129,8 +129,8 @@ def load(
         ContractBrokenError: The rows do not fit: their number, a null key, a type.
         LoadFailedError: The target refused, or its counts do not agree.
     """
-    _check(request)
     with closing(target):
+        _check(request)
         origin = origin_of(landing, request.source)
         unique_by = request.dedup_keys or (request.merge_keys if request.mode in _KEYED else ())
         keys = request.merge_keys if request.mode in _KEYED else ()

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from flext_pipelines.data.rules import RowRule, Rule
 
-RULE, REASON, ROW = "_flext_rule", "_flext_reason", "_flext_row"
+RULE, REASON, ROW, BASE = "_flext_rule", "_flext_reason", "_flext_row", "_flext_base"
 RESERVED = "_flext_"
 _WHOLE = re.compile(r"(?:tiny|small|big|huge)?int(?:eger)?", re.IGNORECASE)
 _DECIMAL = re.compile(r"(?:decimal|numeric)(?:\((\d+)(?:, ?(\d+))?\))?", re.IGNORECASE)
@@ -70,7 +70,7 @@ class RowSteps:
             _not_reserved(name)
         self._first = tuple(self.columns)
         mark = f"CAST(NULL AS INTEGER) AS {RULE}, CAST(NULL AS VARCHAR) AS {REASON}"
-        self._sql = f"SELECT b AS {ROW}, b.*, {mark} FROM ({base}) b"  # noqa: S608  composed of checked parts
+        self._sql = f"SELECT {BASE} AS {ROW}, {BASE}.*, {mark} FROM ({base}) {BASE}"  # noqa: S608  composed of checked parts
         self.steps: list[tuple[int, RowRule]] = []
 
     def add(self, number: int, rule: RowRule) -> None:

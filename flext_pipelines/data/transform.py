@@ -275,10 +275,13 @@ class _Work:
         parts = PartWriter(folder)
         rows = self._engine.stream(self._base, self._request.chunk_size)
         made = None
-        for batch in apply_hook(rule, rows, self._engine.schema(self._base)):
-            made = batch.schema
-            parts.append(batch)
-        written = parts.finish(made)
+        try:
+            for batch in apply_hook(rule, rows, self._engine.schema(self._base)):
+                made = batch.schema
+                parts.append(batch)
+            written = parts.finish(made)
+        finally:
+            parts.abandon()
         self._engine.view(f"step_{number}", [folder / part.name for part in written])
         self._base = f"SELECT * FROM step_{number}"  # noqa: S608
         return parts.rows

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from flext_pipelines.data.checks import DATA, Compiler, RowCheck, references_of
 from flext_pipelines.data.contract import Contract, Severity
 from flext_pipelines.data.dataset import DataReference, Draft, name_for
-from flext_pipelines.data.engine import Engine, literal
+from flext_pipelines.data.engine import Engine, identifier, literal
 from flext_pipelines.data.sources import Tables, engine_with, origin_of
 from flext_pipelines.errors import ContractBrokenError
 from flext_pipelines.values import Value
@@ -133,7 +133,7 @@ def _report(landing: LandingZone, tables: Tables | None, request: ValidateReques
         if failing_rows and request.max_failing_rows:
             done = landing.with_key(writer.dataset, request.idempotency_key, request.fingerprint)
             if done is None:
-                for batch in engine.stream(_failing(compiler.rows, counts, request.max_failing_rows)):
+                for batch in engine.stream(_failing(engine, compiler.rows, counts, request.max_failing_rows)):
                     writer.append(batch)
                 done = writer.commit(
                     Draft(
@@ -169,20 +169,23 @@ def _count(engine: Engine, checks: Sequence[RowCheck]) -> tuple[int, int, list[i
         return engine.number(f"SELECT count(*) FROM {DATA}"), 0, []  # noqa: S608
     flags = ", ".join(f"coalesce(({check.fails}), false) AS f{number}" for number, check in enumerate(checks))
     any_of = " OR ".join(f"f{number}" for number in range(len(checks)))
-    sums = ", ".join(f"count_if(f{number})" for number in range(len(checks)))
-    found = engine.one(f"SELECT count(*), count_if({any_of}), {sums} FROM (SELECT {flags} FROM {DATA})")  # noqa: S608
+    sums = ", ".join(f"count(*) FILTER (f{number})" for number in range(len(checks)))
+    found = engine.one(f"SELECT count(*), count(*) FILTER ({any_of}), {sums} FROM (SELECT {flags} FROM {DATA})")  # noqa: S608
     total, failing, *each = (int(str(value)) for value in found)
     return total, failing, each
 
 
-def _failing(checks: Sequence[RowCheck], counts: Sequence[int], most: int) -> str:
+def _failing(engine: Engine, checks: Sequence[RowCheck], counts: Sequence[int], most: int) -> str:
     """The failing rows with a list of reasons; only checks that found any are asked again."""
     asked = [check for check, count in zip(checks, counts, strict=True) if count]
     told = ", ".join(
         f"CASE WHEN ({check.fails}) THEN {literal(f'{check.name}: {check.reason}')} END" for check in asked
     )
     reasons = f"list_filter([{told}], lambda reason: reason IS NOT NULL)"
-    return f"SELECT * FROM (SELECT *, {reasons} AS {REASONS} FROM {DATA}) WHERE len({REASONS}) > 0 LIMIT {most}"  # noqa: S608
+    # Failing rows may be checked again; their old reasons make room for the new ones.
+    columns = ", ".join(identifier(name) for name in engine.columns(DATA) if name.casefold() != REASONS)
+    judged = f"SELECT {columns}, {reasons} AS {REASONS} FROM {DATA}"  # noqa: S608  quoted names
+    return f"SELECT * FROM ({judged}) WHERE len({REASONS}) > 0 LIMIT {most}"  # noqa: S608
 
 
 def _results(compiler: Compiler, rows: int, counts: Sequence[int]) -> tuple[CheckResult, ...]:

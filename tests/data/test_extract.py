@@ -167,11 +167,14 @@ def test_garbage_fails_with_its_line_and_leaves_nothing(
 def test_the_reader_never_fails_otherwise(lines: list[bytes]) -> None:
     """Whatever a tap prints, the reader gives messages or says which line is wrong."""
     reader = SingerReader()
+    failed: list[object] = []
     try:
         for _ in reader.messages(lines):
             pass
     except ExtractFailedError as error:
-        assert error.details["line"] == reader.line
+        failed.append(error.details["line"])
+
+    assert failed in ([], [reader.line])
 
 
 JSON = st.recursive(

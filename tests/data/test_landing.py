@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import subprocess
 import sys
@@ -78,7 +79,7 @@ def test_bytes_do_not_depend_on_how_rows_arrive(tmp_path_factory: pytest.TempPat
     landing = LandingZone(tmp_path_factory.mktemp("landing"))
     batch = pa.record_batch({"id": pa.array(range(2 * ROWS_PER_GROUP), pa.int64())})
     edges = [0, *sorted(cuts), batch.num_rows]
-    pieces = [batch.slice(low, high - low) for low, high in zip(edges, edges[1:], strict=False)]
+    pieces = [batch.slice(low, high - low) for low, high in itertools.pairwise(edges)]
 
     whole = put(landing, "whole", pa.Table.from_batches([batch]))
     cut = put(landing, "cut", pa.Table.from_batches(pieces, batch.schema))
@@ -163,9 +164,8 @@ def test_a_dataset_is_written_by_one_at_a_time(landing: LandingZone) -> None:
 
 def test_leaving_without_commit_leaves_nothing(landing: LandingZone) -> None:
     """An error while writing removes what was written."""
-    with pytest.raises(RuntimeError), landing.writer("orders") as writer:
-        writer.append(pa.record_batch({"id": [1]}))
-        raise RuntimeError
+    with pytest.raises(pa.ArrowInvalid), landing.writer("orders") as writer:
+        writer.append(pa.record_batch({"id": [1]}).cast(pa.schema([("id", pa.date32())])))
 
     assert landing.versions("orders") == ()
     assert [entry.name for entry in (landing.root / "orders").iterdir()] == [".lock"]
@@ -199,7 +199,7 @@ def test_retention_keeps_the_newest_the_bookmark_and_snapshots(landing: LandingZ
 
 
 def test_killed_anywhere_a_version_is_whole_or_absent(tmp_path: Path) -> None:
-    """Killed at any point between parts, manifest and rename, no half version is seen, and the next writer clears up."""
+    """Killed at any point between parts, manifest and rename, no half version is seen; the next writer clears up."""
     points = run_killed(WRITE, 0, str(tmp_path / "through"))
     assert points > 10
 

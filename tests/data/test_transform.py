@@ -1,0 +1,526 @@
+"""Transforms: each rule right, every row accounted for, the same input gives the same bytes."""
+
+from __future__ import annotations
+
+import random
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+import pyarrow as pa
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from pydantic import TypeAdapter, ValidationError
+
+from flext_pipelines.data.dataset import DataReference
+from flext_pipelines.data.landing import LandingZone
+from flext_pipelines.data.rules import Rule
+from flext_pipelines.data.transform import Transformation, TransformRequest, transform
+from flext_pipelines.errors import FlextError, NotFoundError, TransformFailedError, UsageError
+from tests.data.samples import put, rows_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    Keep = Callable[[str, pa.Table], DataReference]
+
+RULES: TypeAdapter[tuple[Rule, ...]] = TypeAdapter(tuple[Rule, ...])
+
+
+def apply(landing: LandingZone, reference: DataReference, *rules: dict[str, Any], **fields: Any) -> Transformation:
+    """Apply rules."""
+    request = TransformRequest(source=reference, output="out", rules=RULES.validate_python(rules), **fields)
+    return transform(landing, None, request)
+
+
+def result(
+    landing: LandingZone, reference: DataReference, *rules: dict[str, Any], **fields: Any
+) -> list[dict[str, Any]]:
+    """The rows that rules make."""
+    return rows_of(landing, apply(landing, reference, *rules, **fields).reference)
+
+
+ORDERS = pa.table(
+    {
+        "id": [1, 2, 3, 4, 5, 6],
+        "customer": [10, 20, 10, None, 30, 20],
+        "kind": ["a", "b", "b", "a", None, "a"],
+        "amount": [1.5, 2.5, None, 4.0, 5.25, 6.0],
+    }
+)
+CUSTOMERS = pa.table({"number": [10, 20, 20, 40], "name": ["x", "y", "z", "w"], "kind": ["k", "l", "m", "n"]})
+
+
+def same(rows: list[dict[str, Any]], frame: pd.DataFrame) -> bool:
+    """Whether rows are those of a data frame, in any order, with None for what is missing."""
+    key = repr
+    expected = [
+        {str(name): None if pd.isna(value) else value for name, value in row.items()}
+        for row in frame.astype(object).to_dict("records")
+    ]
+    found = [{name: float(v) if isinstance(v, (int, float)) else v for name, v in row.items()} for row in rows]
+    wanted = [{name: float(v) if isinstance(v, (int, float)) else v for name, v in row.items()} for row in expected]
+    return sorted(found, key=key) == sorted(wanted, key=key)
+
+
+def test_rename_changes_names_only(landing: LandingZone, keep: Keep) -> None:
+    """Values, types and order stay; names may be exchanged."""
+    rule = {"kind": "column_rename", "columns": {"id": "customer", "customer": "id"}}
+
+    rows = result(landing, keep("orders", ORDERS), rule)
+
+    assert list(rows[0]) == ["customer", "id", "kind", "amount"]
+    assert [row["customer"] for row in rows] == [1, 2, 3, 4, 5, 6]
+
+
+@pytest.mark.parametrize(
+    ("values", "kind", "converted"),
+    [
+        (["1", " 2 ", "3.0"], "BIGINT", [1, 2, 3]),
+        (["1.5", "x", "1e2", ""], "INTEGER", []),
+        (["1.10", "2.100", ".5"], "DECIMAL(10,2)", [Decimal("1.10"), Decimal("2.10"), Decimal("0.50")]),
+        (["1.234", "99999999999"], "DECIMAL(10,2)", []),
+        ([1.0, 2.0], "INTEGER", [1, 2]),
+        ([1.5], "INTEGER", []),
+        ([2**40], "INTEGER", []),
+        ([300], "TINYINT", []),
+        (["2026-02-30", "soon"], "DATE", []),
+        ([1, 2], "VARCHAR", ["1", "2"]),
+        (["true", "no"], "BOOLEAN", [True, False]),
+    ],
+)
+def test_types_change_without_loss_or_not_at_all(
+    landing: LandingZone, keep: Keep, values: list[Any], kind: str, converted: list[Any]
+) -> None:
+    """A value becomes exactly the same value of the other type, or its row is set apart; null stays null."""
+    reference = keep("data", pa.table({"v": [*values, None]}))
+
+    made = apply(
+        landing,
+        reference,
+        {"kind": "data_type", "columns": {"v": kind}},
+        error_handling="quarantine",
+        max_error_percentage=100,
+    )
+
+    assert [row["v"] for row in rows_of(landing, made.reference)] == [*converted, None]
+    assert made.quarantined == len(values) - len(converted)
+
+
+def test_dates_are_read_by_a_format(landing: LandingZone, keep: Keep) -> None:
+    """Texts of dates follow the format that is given."""
+    rule = {"kind": "data_type", "columns": {"v": "DATE"}, "format": "%d.%m.%Y"}
+
+    rows = result(landing, keep("data", pa.table({"v": ["24.12.2026"]})), rule)
+
+    assert str(rows[0]["v"]) == "2026-12-24"
+
+
+def test_calculations_add_and_replace(landing: LandingZone, keep: Keep) -> None:
+    """A calculation sees the columns as the rules before it left them."""
+    rows = result(
+        landing,
+        keep("orders", ORDERS),
+        {"kind": "calculation", "column": "amount", "expression": "amount * 2"},
+        {"kind": "calculation", "column": "label", "expression": "coalesce(kind, '?') || id || ':' || amount"},
+    )
+
+    assert rows[0] == {"id": 1, "customer": 10, "kind": "a", "amount": 3.0, "label": "a1:3.0"}
+    assert rows[2]["label"] is None
+
+
+def test_filters_count_what_they_leave_out(landing: LandingZone, keep: Keep) -> None:
+    """False and null rows are left out and counted for the rule."""
+    made = apply(
+        landing,
+        keep("orders", ORDERS),
+        {"kind": "filter", "condition": "kind = 'a'"},
+        {"kind": "filter", "condition": "amount > 2"},
+    )
+
+    assert [row["id"] for row in rows_of(landing, made.reference)] == [4, 6]
+    assert [(step.rows_in, step.rows_out, step.filtered) for step in made.steps] == [(6, 3, 3), (3, 2, 1)]
+
+
+def test_a_division_by_zero_is_an_error_of_its_row(landing: LandingZone, keep: Keep) -> None:
+    """A row that cannot be calculated goes to quarantine as it came in, with rule and reason; the others go on."""
+    reference = keep("data", pa.table({"a": [1, 2, 3], "b": [1, 0, 2]}))
+
+    made = apply(
+        landing,
+        reference,
+        {"kind": "column_rename", "columns": {"a": "x"}},
+        {"kind": "calculation", "column": "q", "expression": "x / b"},
+        error_handling="quarantine",
+        max_error_percentage=50,
+    )
+
+    assert made.quarantine is not None
+    kept = rows_of(landing, made.quarantine)
+    assert kept == [{"a": 2, "b": 0, "_rule": 2, "_reason": "cannot be calculated: x / b"}]
+    assert (made.rows_in, made.rows_out, made.quarantined, made.skipped) == (3, 2, 1, 0)
+
+
+@pytest.mark.parametrize(("policy", "most"), [("fail", 100.0), ("skip", 20.0), ("quarantine", 20.0)])
+def test_too_many_errors_fail_and_leave_nothing(landing: LandingZone, keep: Keep, policy: str, most: float) -> None:
+    """Under `fail`, or beyond the percentage, there is no new version; the error names rule, count and a row."""
+    reference = keep("data", pa.table({"a": ["1", "x", "3"]}))
+
+    with pytest.raises(
+        TransformFailedError, match=r"rule 1 \(data_type\): 1 rows; first rule 1: column a: x"
+    ) as failed:
+        apply(
+            landing,
+            reference,
+            {"kind": "data_type", "columns": {"a": "INTEGER"}},
+            error_handling=policy,
+            max_error_percentage=most,
+        )
+
+    assert (failed.value.details["rule"], failed.value.details["errors"]) == (1, 1)
+    assert landing.datasets() == ("data",)
+
+
+def test_skipped_rows_are_counted_with_samples(landing: LandingZone, keep: Keep) -> None:
+    """Under `skip` rows with errors are left out, counted, and the first reasons told."""
+    made = apply(
+        landing,
+        keep("data", pa.table({"a": ["1", "x", "3"]})),
+        {"kind": "data_type", "columns": {"a": "INTEGER"}},
+        error_handling="skip",
+        max_error_percentage=50,
+    )
+
+    assert (made.rows_out, made.skipped, made.quarantine) == (2, 1, None)
+    assert made.samples == ("rule 1: column a: x cannot become INTEGER without loss",)
+
+
+@settings(deadline=None, max_examples=40)
+@given(
+    rows=st.lists(st.tuples(st.sampled_from(["1", "2", "x", "0", None]), st.integers(-2, 2)), max_size=15),
+    policy=st.sampled_from(["skip", "quarantine"]),
+)
+def test_counts_always_add_up(
+    tmp_path_factory: pytest.TempPathFactory, rows: list[tuple[str | None, int]], policy: str
+) -> None:
+    """Rows in are rows out, filtered, and errors: in all, and rule by rule."""
+    landing = LandingZone(tmp_path_factory.mktemp("landing"))
+    table = pa.table(
+        {"a": pa.array([a for a, _ in rows], pa.string()), "b": pa.array([b for _, b in rows], pa.int64())}
+    )
+
+    made = apply(
+        landing,
+        put(landing, "data", table).reference,
+        {"kind": "data_type", "columns": {"a": "INTEGER"}},
+        {"kind": "filter", "condition": "b >= -1"},
+        {"kind": "calculation", "column": "q", "expression": "a // b"},
+        {"kind": "filter", "condition": "q IS NOT NULL"},
+        error_handling=policy,
+        max_error_percentage=100,
+    )
+
+    bad = sum(a == "x" or (a is not None and b == 0) for a, b in rows)
+    assert made.errors == made.quarantined + made.skipped == bad
+    assert made.rows_in == len(rows) == made.rows_out + made.filtered + made.errors
+    for step, following in zip(made.steps, made.steps[1:], strict=False):
+        assert step.rows_in == step.rows_out + step.errors + step.filtered
+        assert step.rows_out == following.rows_in
+    if made.quarantine is not None:
+        assert len(rows_of(landing, made.quarantine)) == bad
+
+
+def test_aggregation_is_over_the_whole_set(landing: LandingZone) -> None:
+    """Groups that are spread over several parts are aggregated once, as pandas does it on everything."""
+    dice = random.Random(7)
+    rows = [{"g": dice.choice("abc"), "v": dice.randint(-9, 9), "w": dice.random()} for _ in range(3000)]
+    with landing.writer("data") as writer:
+        for start in range(0, 3000, 1000):
+            writer.append(pa.RecordBatch.from_pylist(rows[start : start + 1000]))
+            writer.parts._end_part()
+        from flext_pipelines.data.dataset import Draft
+
+        reference = writer.commit(Draft(mode="full")).reference
+    aggregates = [
+        {"function": name, "column": "v", "as": name}
+        for name in ("sum", "avg", "min", "max", "count", "count_distinct", "median", "stddev", "first", "last")
+    ]
+
+    made = result(landing, reference, {"kind": "aggregation", "group_by": ["g"], "aggregates": aggregates})
+
+    grouped = pd.DataFrame(rows).groupby("g")["v"]
+    wanted = grouped.agg(["sum", "mean", "min", "max", "count", "nunique", "median", "std", "first", "last"])
+    assert [row["g"] for row in made] == ["a", "b", "c"]
+    for row, expected in zip(made, wanted.itertuples(index=False), strict=True):
+        assert [float(value) for name, value in row.items() if name != "g"] == pytest.approx(list(expected))
+
+
+@pytest.mark.parametrize("how", ["inner", "left", "right", "full"])
+def test_joins_agree_with_pandas(landing: LandingZone, keep: Keep, how: Any) -> None:
+    """Every kind of join gives the rows that pandas gives, nulls never equal."""
+    keep("customers", CUSTOMERS)
+    rule = {"kind": "join", "right": "customers", "on": {"customer": "number"}, "how": how}
+
+    rows = result(landing, keep("orders", ORDERS), rule)
+
+    # pandas takes two missing keys for equal, SQL does not; only the left side has one.
+    right = CUSTOMERS.to_pandas().rename(columns={"number": "customer", "kind": "kind_right"})
+    wanted = ORDERS.to_pandas().merge(right, on="customer", how="outer" if how == "full" else how)
+    assert same(rows, wanted)
+
+
+@pytest.mark.parametrize(("how", "ids"), [("semi", [1, 2, 3, 6]), ("anti", [4, 5])])
+def test_semi_and_anti_joins_choose_rows(landing: LandingZone, keep: Keep, how: str, ids: list[int]) -> None:
+    """Rows that have, or have not, a partner; never repeated, in their order."""
+    keep("customers", CUSTOMERS)
+
+    rows = result(
+        landing,
+        keep("orders", ORDERS),
+        {"kind": "join", "right": "customers", "on": {"customer": "number"}, "how": how},
+    )
+
+    assert [row["id"] for row in rows] == ids
+
+
+def test_a_join_that_would_repeat_rows_can_be_forbidden(landing: LandingZone, keep: Keep) -> None:
+    """unique_right names the keys that stand twice."""
+    keep("customers", CUSTOMERS)
+    rule = {"kind": "join", "right": "customers", "on": {"customer": "number"}, "unique_right": True}
+
+    with pytest.raises(TransformFailedError, match="20"):
+        apply(landing, keep("orders", ORDERS), rule)
+
+
+@pytest.mark.parametrize("function", ["sum", "avg", "min", "max", "count"])
+def test_pivot_agrees_with_pandas(landing: LandingZone, keep: Keep, function: str) -> None:
+    """Values become columns, a missing value a column called null; cells as pandas fills them."""
+    rule = {"kind": "pivot", "index": ["customer"], "column": "kind", "value": "amount", "function": function}
+
+    rows = result(landing, keep("orders", ORDERS), rule)
+
+    name = {"avg": "mean"}.get(function, function)
+    frame = ORDERS.to_pandas().assign(kind=lambda f: f["kind"].fillna("null"))
+    wanted = frame.groupby(["customer", "kind"], dropna=False)["amount"].agg(name).unstack().reset_index()
+    if function == "count":
+        wanted = wanted.fillna({"a": 0, "b": 0, "null": 0})
+    if function == "sum":  # an empty cell of pandas is 0 where all values are missing
+        rows = [
+            {k: (0.0 if v is None and row["customer"] == 10 and k == "b" else v) for k, v in row.items()}
+            for row in rows
+        ]
+    assert same(rows, wanted)
+    assert [row["customer"] for row in rows] == [10, 20, 30, None]
+
+
+def test_unpivot_agrees_with_pandas(landing: LandingZone, keep: Keep) -> None:
+    """Columns become rows; without nulls only when asked."""
+    table = pa.table({"id": [1, 2], "a": [1.0, None], "b": [3.0, 4.0]})
+    rule = {"kind": "unpivot", "columns": ["a", "b"], "name_to": "n", "value_to": "v"}
+
+    rows = result(landing, keep("data", table), rule)
+    without = result(landing, keep("data", table), {**rule, "include_nulls": False})
+
+    assert same(rows, table.to_pandas().melt(id_vars="id", var_name="n", value_name="v"))
+    assert [(row["id"], row["n"]) for row in rows] == [(1, "a"), (1, "b"), (2, "a"), (2, "b")]
+    assert len(without) == 3
+
+
+def test_pivot_and_unpivot_are_inverse(landing: LandingZone, keep: Keep) -> None:
+    """What was unpivoted is there again after pivoting."""
+    table = pa.table({"id": [1, 2], "a": [1.0, 2.0], "b": [3.0, 4.0]})
+
+    rows = result(
+        landing,
+        keep("data", table),
+        {"kind": "unpivot", "columns": ["a", "b"]},
+        {"kind": "pivot", "index": ["id"], "column": "name", "value": "value"},
+    )
+
+    assert rows == table.to_pylist()
+
+
+def test_sql_reads_the_rows_so_far_and_other_data(landing: LandingZone, keep: Keep) -> None:
+    """A SELECT over `input` and named data; without an order of its own it is ordered by all columns."""
+    keep("customers", CUSTOMERS)
+    query = "SELECT c.name, sum(i.amount) AS total FROM input i JOIN c ON i.customer = c.number GROUP BY c.name"
+
+    rows = result(
+        landing,
+        keep("orders", ORDERS),
+        {"kind": "filter", "condition": "id < 6"},
+        {"kind": "sql", "query": query, "inputs": {"c": "customers"}},
+    )
+
+    assert rows == [
+        {"name": "x", "total": 1.5},
+        {"name": "y", "total": 2.5},
+        {"name": "z", "total": 2.5},
+    ]
+
+
+def test_a_python_step_keeps_exact_types(landing: LandingZone, keep: Keep) -> None:
+    """Integers with nulls, decimals and texts come out of pandas as they went in."""
+    table = pa.table(
+        {
+            "id": [1, 2],
+            "n": pa.array([None, 2**60], pa.int64()),
+            "d": pa.array([Decimal("1.10"), None], pa.decimal128(10, 2)),
+        }
+    )
+
+    made = apply(
+        landing,
+        keep("data", table),
+        {"kind": "python", "function": "tests.data.hooks:doubled", "arguments": {"by": 3}},
+    )
+
+    assert rows_of(landing, made.reference) == [
+        {"id": 1, "n": None, "d": Decimal("1.10"), "doubled": 3},
+        {"id": 2, "n": 2**60, "d": None, "doubled": 6},
+    ]
+    assert made.columns["n"] == "int64"
+
+
+@pytest.mark.parametrize(("per", "sizes"), [("batch", {4, 2}), ("whole", {6})])
+def test_a_python_step_sees_a_batch_or_everything(landing: LandingZone, keep: Keep, per: str, sizes: set[int]) -> None:
+    """chunk_size bounds the rows of a call, unless the function wants all."""
+    rule = {"kind": "python", "function": "tests.data.hooks:size", "per": per}
+
+    rows = result(landing, keep("orders", ORDERS), rule, chunk_size=4)
+
+    assert {row["called_with"] for row in rows} == sizes
+    assert len(rows) == 6
+
+
+@pytest.mark.parametrize(
+    ("function", "kind", "reason"),
+    [
+        ("tests.data.hooks:failing", TransformFailedError, "raised ValueError: cannot treat 4 rows"),
+        ("tests.data.hooks:not_a_frame", TransformFailedError, "gave int, not a DataFrame"),
+        ("tests.data.hooks:changing", TransformFailedError, "does not fit"),
+        ("tests.data.hooks:absent", UsageError, "has no function 'absent'"),
+        ("tests.data.absent:x", UsageError, "cannot be imported"),
+    ],
+)
+def test_a_python_step_that_fails_is_named(
+    landing: LandingZone, keep: Keep, function: str, kind: type[FlextError], reason: str
+) -> None:
+    """Whatever goes wrong in a function of the user, the error names the function and the rule."""
+    with pytest.raises(kind, match=reason) as failed:
+        apply(landing, keep("orders", ORDERS), {"kind": "python", "function": function}, chunk_size=4)
+
+    assert failed.value.details["rule"] == 1
+
+
+@pytest.mark.parametrize(
+    "rule",
+    [
+        {"kind": "calculation", "column": "x", "expression": "nope + 1"},
+        {"kind": "calculation", "column": "x", "expression": "id +"},
+        {"kind": "calculation", "column": "x", "expression": "read_text('/etc/passwd')"},
+        {"kind": "calculation", "column": "x", "expression": "sum(amount)"},
+        {"kind": "calculation", "column": "_flext_x", "expression": "1"},
+        {"kind": "filter", "condition": "now() > t"},
+        {"kind": "column_rename", "columns": {"nope": "x"}},
+        {"kind": "column_rename", "columns": {"id": "KIND"}},
+        {"kind": "data_type", "columns": {"nope": "INTEGER"}},
+        {"kind": "aggregation", "group_by": ["nope"], "aggregates": [{"function": "count"}]},
+        {"kind": "aggregation", "aggregates": [{"function": "sum", "column": "kind"}]},
+        {"kind": "aggregation", "aggregates": [{"function": "count"}, {"function": "count"}]},
+        {"kind": "join", "right": "customers", "on": {"nope": "number"}},
+        {"kind": "join", "right": "customers", "on": {"id": "nope"}},
+        {"kind": "pivot", "index": ["id"], "column": "nope", "value": "amount"},
+        {"kind": "unpivot", "columns": ["id", "kind"], "name_to": "amount"},
+        {"kind": "sql", "query": "SELECT * FROM customers"},
+        {"kind": "sql", "query": "DROP TABLE input"},
+    ],
+)
+def test_a_wrong_rule_is_named_by_its_number(landing: LandingZone, keep: Keep, rule: dict[str, Any]) -> None:
+    """The error says which rule is wrong, before or after others, and nothing is written."""
+    keep("customers", CUSTOMERS)
+
+    with pytest.raises(UsageError, match=rf"rule 2 \({rule['kind']}") as wrong:
+        apply(landing, keep("orders", ORDERS), {"kind": "filter", "condition": "true"}, rule)
+
+    assert wrong.value.details["rule"] == 2
+    assert "out" not in landing.datasets()
+
+
+@pytest.mark.parametrize(
+    "rule",
+    [
+        {"kind": "data_type", "columns": {"id": "INTEGER); DROP TABLE x; --"}},
+        {"kind": "sql", "query": "SELECT 1", "inputs": {'a"; DROP': "customers"}},
+        {"kind": "aggregation", "aggregates": [{"function": "read_text", "column": "id"}]},
+        {"kind": "aggregation", "aggregates": [{"function": "sum"}]},
+        {"kind": "python", "function": "os.system('x')"},
+        {"kind": "unknown"},
+    ],
+)
+def test_rules_that_cannot_be_are_refused_as_messages(rule: dict[str, Any]) -> None:
+    """Types, functions and names outside their lists do not validate."""
+    with pytest.raises(ValidationError):
+        RULES.validate_python([rule])
+
+
+@pytest.mark.parametrize("name", ['a"; DROP TABLE source; --', "a'b", "$1", "select", "ü ä", "_rule"])
+def test_odd_names_are_only_names(landing: LandingZone, keep: Keep, name: str) -> None:
+    """A column may be called anything in every rule."""
+    reference = keep("data", pa.table({name: ["p", "q"], "v": [1, 2]}))
+
+    rows = result(
+        landing,
+        reference,
+        {"kind": "column_rename", "columns": {"v": f"{name}2"}},
+        {"kind": "data_type", "columns": {f"{name}2": "VARCHAR"}},
+        {"kind": "unpivot", "columns": [name, f"{name}2"], "name_to": "n", "value_to": "v"},
+        {"kind": "aggregation", "group_by": ["n"], "aggregates": [{"function": "count"}]},
+    )
+
+    assert rows == [{"n": one, "count": 2} for one in sorted([name, f"{name}2"])]
+
+
+def test_the_same_input_gives_the_same_bytes_whatever_the_workers(landing: LandingZone) -> None:
+    """Sums of floats, joins and filters over half a million rows give one checksum with one and four threads."""
+    dice = random.Random(1)
+    count = 400_000
+    table = pa.table(
+        {
+            "id": range(count),
+            "g": [dice.randrange(50) for _ in range(count)],
+            "v": [dice.random() for _ in range(count)],
+        }
+    )
+    reference = put(landing, "data", table).reference
+    put(landing, "groups", pa.table({"g": [*range(50), 3], "name": [f"n{n}" for n in range(51)]}))
+    row_rules = (
+        {"kind": "calculation", "column": "w", "expression": "v * 2"},
+        {"kind": "filter", "condition": "w < 1"},
+    )
+    join = {"kind": "join", "right": "groups", "on": {"g": "g"}}
+    totals = {"kind": "aggregation", "group_by": ["name"], "aggregates": [{"function": "sum", "column": "w"}]}
+
+    for rules in (row_rules, (*row_rules, join), (*row_rules, join, totals)):
+        checksums = {apply(landing, reference, *rules, max_workers=workers).checksum for workers in (1, 4)}
+        assert len(checksums) == 1
+
+
+def test_the_same_key_gives_the_first_answer(landing: LandingZone, keep: Keep) -> None:
+    """Asked again under one key, the first version is the answer, counts included."""
+    reference = keep("data", pa.table({"a": ["1", "x"]}))
+    rule = {"kind": "data_type", "columns": {"a": "INTEGER"}}
+    fields = {"error_handling": "quarantine", "max_error_percentage": 100, "idempotency_key": "k", "fingerprint": "f"}
+
+    first = apply(landing, reference, rule, **fields)
+    again = apply(landing, reference, rule, **fields)
+
+    assert again == first.model_copy(update={"already_done": True})
+    assert len(landing.versions("out")) == len(landing.versions("out.quarantine")) == 1
+
+
+def test_a_source_that_is_missing_is_named(landing: LandingZone) -> None:
+    """Neither the source nor data that a rule reads may be missing."""
+    with pytest.raises(NotFoundError, match="nothing"):
+        apply(landing, DataReference(dataset="nothing"))
