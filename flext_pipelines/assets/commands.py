@@ -11,7 +11,7 @@ from flext_pipelines.assets.bus import BUS
 from flext_pipelines.assets.failures import translated
 from flext_pipelines.assets.meltano_run import perform, pipeline_of
 from flext_pipelines.assets.metadata import Metadata
-from flext_pipelines.assets.partitions import BACKFILL_POLICY, partitions_definition, window_of
+from flext_pipelines.assets.partitions import partitions_definition, window_of
 from flext_pipelines.assets.streams import Appearance
 from flext_pipelines.meltano.outcome import PipelineRun
 from flext_pipelines.runs.location import RUN_OPTIONS_RESOURCE, Meta
@@ -30,7 +30,6 @@ def command_asset(block: BlockPlan, appearance: Appearance) -> dg.AssetsDefiniti
         tags=appearance.tags,
         metadata=appearance.metadata,
         partitions_def=partitions_definition(block.partitions),
-        backfill_policy=BACKFILL_POLICY if block.partitions else None,
         required_resource_keys={BUS, RUN_OPTIONS_RESOURCE},
     )
     def command(context: dg.AssetExecutionContext) -> dg.MaterializeResult[object]:

@@ -33,6 +33,7 @@ def send(context: StepContext, spec: MessageSpec, payload: Mapping[str, object])
         FlextError: As the handler raised it, or because the config makes no valid message.
     """
     bus: Bus = getattr(context.resources, BUS)
+    context.log.info("Sending %s", spec.name)
     log = StepLog(context.log)
     result = bus.send(message_from(spec, payload), context_of(context, log))
     log.close()

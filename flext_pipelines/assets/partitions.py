@@ -1,8 +1,8 @@
 """Partitions of a pipeline: from what ``meltano.yml`` declares to Dagster's definitions and back to a Singer run.
 
 Each partition has a Singer state of its own (its key is the suffix of the state id), so that backfills of different
-days never move each other's bookmark. For the same reason one run fills one partition: the backfill policy is one
-partition per run, which the pool of the tap then takes one after the other.
+days never move each other's bookmark. For the same reason one run fills one partition, which is what a backfill does to
+assets without a backfill policy; the pool of the tap then takes the runs one after the other.
 
 What belongs here: definitions, and the window of a run. What does not: how a window reaches a tap (``meltano/run``).
 """
@@ -15,12 +15,10 @@ from zoneinfo import ZoneInfo
 
 import dagster as dg
 
-from flext_pipelines.errors import ConfigError
+from flext_pipelines.errors import ConfigError, UsageError
 
 if TYPE_CHECKING:
     from flext_pipelines.meltano.catalogue import Partitions
-
-BACKFILL_POLICY = dg.BackfillPolicy.multi_run(max_partitions_per_run=1)
 
 _TIME_WINDOWS: dict[str, tuple[type[dg.TimeWindowPartitionsDefinition], str]] = {
     # Without the colon of Dagster's own hourly format: Meltano refuses it in a state id (extract_load.py:889-926).
@@ -86,13 +84,26 @@ def _instant(name: str, text: str | None, timezone: str) -> datetime | None:
 
 
 def window_of(context: dg.AssetExecutionContext) -> Window:
-    """The partition of the run, with its bounds where it is cut by time."""
-    if not context.has_partition_key:
+    """The partition of the run, with its bounds where it is cut by time.
+
+    Raises:
+        UsageError: The run is to fill several: each has a Singer state of its own.
+    """
+    partitions = context.assets_def.partitions_def
+    if partitions is None:
         return Window()
-    key = context.partition_key
-    if not isinstance(context.assets_def.partitions_def, dg.TimeWindowPartitionsDefinition):
+    # Not has_partition_key: it is False in a run of a backfill with a policy, which names a range of one partition.
+    keys = context.partition_keys
+    if len(keys) != 1:
+        raise UsageError(
+            f"A run fills one partition, this one was given {len(keys)}",
+            "Start a backfill, which makes a run for each partition",
+            {"partitions": len(keys)},
+        )
+    key = keys[0]
+    if not isinstance(partitions, dg.TimeWindowPartitionsDefinition):
         return Window(key)
-    bounds = context.partition_time_window
+    bounds = partitions.time_window_for_partition_key(key)
     return Window(key, bounds.start.isoformat(), bounds.end.isoformat())
 
 

@@ -19,7 +19,7 @@ from flext_pipelines.assets.bus import BUS
 from flext_pipelines.assets.failures import translated
 from flext_pipelines.assets.meltano_run import RunSoFar, perform, pipeline_of
 from flext_pipelines.assets.metadata import stream_metadata
-from flext_pipelines.assets.partitions import BACKFILL_POLICY, partitions_definition, window_of
+from flext_pipelines.assets.partitions import partitions_definition, window_of
 from flext_pipelines.meltano.outcome import PipelineRun, StreamOutcome
 from flext_pipelines.runs.location import RUN_OPTIONS_RESOURCE, tap_pool
 
@@ -65,7 +65,6 @@ def stream_assets(block: BlockPlan, appearance: Appearance) -> dg.AssetsDefiniti
         can_subset=True,
         pool=tap_pool(block.block.tap or ""),
         partitions_def=partitions_definition(block.partitions),
-        backfill_policy=BACKFILL_POLICY if block.partitions else None,
         required_resource_keys={BUS, RUN_OPTIONS_RESOURCE},
         description=f"`meltano run {' '.join(block.block.arguments)}`",
     )
@@ -129,7 +128,7 @@ def _result(
     key = dg.AssetKey(asset.path)
     outcome = outcome_of(asset, run)
     metadata = stream_metadata(
-        run, outcome, pipeline=pipeline_of(context, block), partitioned=context.has_partition_key
+        run, outcome, pipeline=pipeline_of(context, block), partitioned=block.partitions is not None
     )
     return dg.MaterializeResult(
         asset_key=key, metadata=metadata, check_results=[*checks.results(context, key, outcome)]

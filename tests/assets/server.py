@@ -9,7 +9,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeVar
@@ -34,6 +34,18 @@ mutation Launch($params: ExecutionParams!) {
 TERMINATE = """
 mutation Terminate($run: String!) {
   terminateRun(runId: $run) { __typename ... on TerminateRunFailure { message } }
+}
+"""
+BACKFILL = """
+mutation Backfill($params: LaunchBackfillParams!) {
+  launchPartitionBackfill(backfillParams: $params) {
+    __typename ... on LaunchBackfillSuccess { backfillId } ... on PythonError { message }
+  }
+}
+"""
+BACKFILL_STATUS = """
+query Status($backfill: String!) {
+  partitionBackfillOrError(backfillId: $backfill) { ... on PartitionBackfill { status } }
 }
 """
 STATUS = """
@@ -81,6 +93,20 @@ class Server:
     def status(self, run: str) -> str:
         """Dagster's word for where a run stands."""
         answer = self.ask(STATUS, run=run)["runOrError"]
+        assert isinstance(answer, dict)
+        return str(answer["status"])
+
+    def backfill(self, path: Sequence[str], partitions: Sequence[str]) -> str:
+        """Start a backfill of an asset as its page does; its id."""
+        params = {"assetSelection": [{"path": [*path]}], "partitionNames": [*partitions], "tags": []}
+        launched = self.ask(BACKFILL, params=params)["launchPartitionBackfill"]
+        assert isinstance(launched, dict)
+        assert launched["__typename"] == "LaunchBackfillSuccess", launched
+        return str(launched["backfillId"])
+
+    def backfilled(self, backfill: str) -> str:
+        """Dagster's word for where a backfill stands."""
+        answer = self.ask(BACKFILL_STATUS, backfill=backfill)["partitionBackfillOrError"]
         assert isinstance(answer, dict)
         return str(answer["status"])
 

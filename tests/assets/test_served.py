@@ -23,6 +23,11 @@ ROWS = 3000
 """At 10 ms a row, far more than any of these tests waits for."""
 
 
+ANNOTATIONS: dict[str, dict[str, object]] = {
+    "regions": {"partitions": {"kind": "static", "keys": ["north", "south"]}},
+    # What is cancelled stays cancelled, also where a failure would be tried again.
+    "cancelled": {"retries": 3, "retry_seconds": 0},
+}
 SLOW = {"pause": 0.01, "rows": ROWS}
 
 
@@ -33,11 +38,13 @@ class Site(NamedTuple):
         server: Dagster's webserver.
         settings: Of the project and its home.
         taps: What each tap is set to do.
+        backfill: A backfill of two partitions, started before the tests: Dagster's daemon looks at it every 30 s.
     """
 
     server: Server
     settings: Settings
     taps: dict[str, dict[str, object]]
+    backfill: str
 
     def set_tap(self, name: str, **config: object) -> None:
         """Have a tap do something else from its next run on."""
@@ -54,7 +61,14 @@ def _write(root: Path, taps: Mapping[str, dict[str, object]]) -> None:
     write_project(
         root,
         plugins={"extractors": extractors, "loaders": [target(root, "target-files")]},
-        jobs=[{"name": name, "tasks": [f"tap-{name} target-files"]} for name in taps],
+        jobs=[
+            {
+                "name": name,
+                "tasks": [f"tap-{name} target-files"],
+                "annotations": {"flext": ANNOTATIONS.get(name, {})},
+            }
+            for name in taps
+        ],
         schedules=[{"name": "nightly", "job": "quick", "interval": "@daily"}],
     )
 
@@ -69,7 +83,12 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
         stop_tap_grace_seconds=20,
         stop_meltano_grace_seconds=5,
     )
-    taps: dict[str, dict[str, object]] = {"quick": {"rows": 5}, "cancelled": {**SLOW}, "killed": {**SLOW}}
+    taps: dict[str, dict[str, object]] = {
+        "quick": {"rows": 5},
+        "regions": {"rows": 3},
+        "cancelled": {**SLOW},
+        "killed": {**SLOW},
+    }
     _write(settings.meltano_project_root, taps)
     environment = {
         "FLEXT_HOME": str(settings.home),
@@ -78,7 +97,15 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
         "FLEXT_STOP_MELTANO_GRACE_SECONDS": "5",
     }
     with open_instance(settings), served(settings.dagster_home, environment, folder) as server:
-        yield Site(server, settings, taps)
+        backfill = server.backfill(["regions", "regions"], ["north", "south"])
+        made = Site(server, settings, taps, backfill)
+        yield made
+    assert not _plugins_of(made)
+
+
+@pytest.fixture(autouse=True)
+def _no_process_left_behind() -> None:
+    """In place of the check after each test: the site's daemon works on between them. ``site`` looks when it ends."""
 
 
 def _plugins_of(site: Site) -> list[psutil.Process]:
@@ -124,6 +151,7 @@ def test_a_run_cancelled_from_graphql_keeps_its_bookmark_and_leaves_no_process(s
 
     reached = loaded(site.settings.meltano_project_root, "cancelled")
     assert ended == "CANCELED"
+    assert "record_count" in _compute_log(site, run)
     assert wait_for(lambda: not _plugins_of(site), 10, "end of every plugin")
     assert reached == [*range(1, len(reached) + 1)]
     assert len(reached) < ROWS
@@ -148,6 +176,24 @@ def test_a_killed_run_ends_as_failed_and_a_rerun_completes_it(site: Site) -> Non
     again = site.server.launch("killed")
     assert site.server.ended(again) == "SUCCESS"
     assert sorted({*loaded(site.settings.meltano_project_root, "killed")}) == [*range(1, rows + 1)]
+
+
+def test_a_backfill_from_the_ui_fills_each_partition_once(site: Site) -> None:
+    """Two partitions, two runs one after the other, two Singer states: every region has its three rows."""
+    done = wait_for(
+        lambda: found if (found := site.server.backfilled(site.backfill)).startswith("COMPLETED") else None,
+        150,
+        "end of the backfill",
+    )
+
+    assert done == "COMPLETED_SUCCESS"
+    assert loaded(site.settings.meltano_project_root, "regions") == [1, 2, 3, 1, 2, 3]
+
+
+def _compute_log(site: Site, run: str) -> str:
+    """The raw lines of a run, as Dagster keeps them."""
+    folder = site.settings.dagster_home / "storage" / run / "compute_logs"
+    return "".join(file.read_text() for file in folder.glob("*.out"))
 
 
 def _pid_of(site: Site, run: str) -> int:

@@ -257,6 +257,29 @@ def test_a_partition_is_a_window_and_a_state_of_its_own(instance: dg.DagsterInst
     assert "dagster/partition_row_count" not in found["shop/items"]
 
 
+def _partitioned() -> ProjectCatalogue:
+    partitions = Partitions(kind="static", keys=("north", "south"))
+    return catalogue(Pipeline(name="daily", blocks=(el(),), partitions=partitions))
+
+
+def test_a_backfill_that_names_a_range_of_one_partition_fills_that_one(instance: dg.DagsterInstance) -> None:
+    """Dagster tags such a run with the first and last partition and not with its key; it must not run without one."""
+    runner = Runner([run(stream("orders"), stream("items"))])
+    tags = {"dagster/asset_partition_range_start": "south", "dagster/asset_partition_range_end": "south"}
+
+    assert _materialize(instance, _partitioned(), runner, tags=tags).success
+    assert [message.partition for message in runner.messages] == ["south"]
+
+
+def test_a_run_over_several_partitions_is_refused(instance: dg.DagsterInstance) -> None:
+    """Each partition has a Singer state of its own, so that one Meltano run cannot fill two."""
+    runner = Runner([run(stream("orders"), stream("items"))])
+    tags = {"dagster/asset_partition_range_start": "north", "dagster/asset_partition_range_end": "south"}
+
+    assert not _materialize(instance, _partitioned(), runner, tags=tags).success
+    assert runner.messages == []
+
+
 def test_options_of_a_run_reach_every_block(instance: dg.DagsterInstance) -> None:
     """Full refresh, environment and overrides are given once for the run."""
     project = catalogue(Pipeline(name="daily", blocks=(el(), command())))
