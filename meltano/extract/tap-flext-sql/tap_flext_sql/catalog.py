@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from tap_flext_sql.columns import Column, JsonSchema, column_from_schema
-from tap_flext_sql.query import TableRef
 from tap_flext_sql.settings import FULL_TABLE, INCREMENTAL, TableOptions, options_for
+from tap_flext_sql.table_ref import TableRef
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

@@ -39,13 +39,6 @@ class TapCommand(SingerCommand):
         """Run the command; ``--discover`` and ``--test`` run while it parses its options, so errors are caught here."""
         try:
             return super().main(*args, **kwargs)
-        except BrokenPipeError:
-            self._fail(
-                OutputClosedError(
-                    "The process that reads our output went away",
-                    "See its own error; a rerun goes on from the last STATE that it stored.",
-                )
-            )
         except TapError as error:
             self._fail(error)
 

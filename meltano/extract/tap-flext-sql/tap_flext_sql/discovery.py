@@ -14,8 +14,8 @@ from urllib.parse import quote
 from tap_flext_sql.catalog import CatalogDict, FoundTable, catalog_entry, stream_name
 from tap_flext_sql.columns import Column, Kind
 from tap_flext_sql.errors import SettingsError, explain
-from tap_flext_sql.query import TableRef
 from tap_flext_sql.settings import wanted
+from tap_flext_sql.table_ref import TableRef
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

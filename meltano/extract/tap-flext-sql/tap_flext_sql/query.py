@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from sqlalchemy.engine.interfaces import Dialect
 
     from tap_flext_sql.columns import Column
+    from tap_flext_sql.table_ref import TableRef
 
 _OPERATORS: Final[dict[str, Callable[[Any, Any], Any]]] = {
     ">=": operator.ge,
@@ -22,22 +23,6 @@ _OPERATORS: Final[dict[str, Callable[[Any, Any], Any]]] = {
     "<": operator.lt,
     "<=": operator.le,
 }
-
-
-@dataclass(frozen=True)
-class TableRef:
-    """A table or view."""
-
-    schema: str | None
-    name: str
-
-    def __str__(self) -> str:
-        """The name for people, in logs and errors."""
-        return f"{self.schema}.{self.name}" if self.schema else self.name
-
-    def clause(self, *columns: str) -> sa.TableClause:
-        """The table as SQLAlchemy sees it, with the given column names."""
-        return sa.table(self.name, *[sa.column(name) for name in columns], schema=self.schema)
 
 
 @dataclass(frozen=True)
@@ -83,6 +68,11 @@ class Statement:
     parameters: tuple[Any, ...] | dict[str, Any]
 
 
+def table_clause(table: TableRef) -> sa.TableClause:
+    """A table as SQLAlchemy sees it."""
+    return sa.table(table.name, schema=table.schema)
+
+
 def conditions(query: TableQuery, bind: Callable[[Bound, int], Any] | None = None) -> list[sa.ColumnElement[bool]]:
     """The WHERE conditions of a query.
 
@@ -120,7 +110,7 @@ def select_rows(
     """
     read = expression or (lambda column: sa.column(column.name))
     items = [read(column).label(column.name) for column in query.columns]
-    select = sa.select(*items).select_from(query.table.clause()).where(*conditions(query, bind))
+    select = sa.select(*items).select_from(table_clause(query.table)).where(*conditions(query, bind))
     if query.key is not None and not query.null_keys:
         select = select.order_by(sa.column(query.key.name))
     return select if query.limit is None else select.limit(sa.literal_column(str(query.limit)))
@@ -128,13 +118,17 @@ def select_rows(
 
 def select_count_of_null_keys(table: TableRef, key: Column) -> sa.Select[Any]:
     """How many rows have no replication key."""
-    return sa.select(sa.func.count()).select_from(table.clause()).where(sa.column(key.name).is_(None))
+    return sa.select(sa.func.count()).select_from(table_clause(table)).where(sa.column(key.name).is_(None))
 
 
-def select_key_range(query: TableQuery, key: Column) -> sa.Select[Any]:
-    """Smallest and largest value of a key, within the query's bounds."""
+def select_key_range(query: TableQuery, key: Column, bind: Callable[[Bound, int], Any] | None = None) -> sa.Select[Any]:
+    """Smallest and largest value of a key, within the query's bounds; ``bind`` as in ``conditions``."""
     name: sa.ColumnClause[Any] = sa.column(key.name)
-    return sa.select(sa.func.min(name), sa.func.max(name)).select_from(query.table.clause()).where(*conditions(query))
+    return (
+        sa.select(sa.func.min(name), sa.func.max(name))
+        .select_from(table_clause(query.table))
+        .where(*conditions(query, bind))
+    )
 
 
 def dialect_of(name: str, **options: Any) -> Dialect:

@@ -13,7 +13,7 @@ from tap_flext_sql.errors import SettingsError
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from tap_flext_sql.query import TableRef
+    from tap_flext_sql.table_ref import TableRef
 
 DEFAULT_FETCH_ROWS: Final = 65_536
 DEFAULT_BATCH_ROWS: Final = 250_000

@@ -47,7 +47,13 @@ class Source:
         """An engine without a pool: discovery and row readers each hold one connection."""
         import sqlalchemy as sa
 
-        return sa.create_engine(self.sqlalchemy_url(), poolclass=sa.pool.NullPool, hide_parameters=True)
+        try:
+            return sa.create_engine(self.sqlalchemy_url(), poolclass=sa.pool.NullPool, hide_parameters=True)
+        except (sa.exc.NoSuchModuleError, ImportError) as error:
+            raise SettingsError(
+                f"There is no driver for the dialect '{self.dialect}': {error}",
+                "Correct the dialect, or install its SQLAlchemy dialect and driver beside the tap (Meltano: pip_url).",
+            ) from error
 
 
 def source_from_config(config: Mapping[str, Any]) -> Source:
@@ -75,14 +81,14 @@ def source_from_config(config: Mapping[str, Any]) -> Source:
     if dialect.split("+")[0] == "sqlite":
         if not config.get("database"):
             raise SettingsError("The SQLite file is not configured", "Set database to the path of the file.")
-        return Source("sqlite", path=str(config["database"]))
+        return Source("sqlite", path=str(config["database"]), url=f"sqlite:///{config['database']}")
     return _from_parts(dialect, config)
 
 
 def _from_url(given: str) -> Source:
     match = _SQLITE_FILE.match(given)
     if match:
-        return Source("sqlite", path=match["path"])
+        return Source("sqlite", path=match["path"], url=given)
     if given.startswith("sqlite"):
         raise SettingsError(
             "A SQLite URL needs the path of a file", "Write it as sqlite:///relative.db or sqlite:////absolute/path.db."

@@ -58,6 +58,11 @@ class TableStream(Stream):
         self._rows_sent = 0
         self._rows_read = 0
 
+    def log(self, message: str, *args: Any, level: int = logging.INFO, **kwargs: Any) -> None:
+        """Log, except that something went wrong: the command says what, once."""
+        if not message.startswith("An unhandled error occurred"):
+            super().log(message, *args, level=level, **kwargs)
+
     @property
     def emit_activate_version_messages(self) -> bool:
         """The SDK's own ACTIVATE_VERSION comes before the first row; ours comes after the last one, see ``_finish``."""

@@ -13,7 +13,7 @@ from singer_sdk.singerlib import Catalog
 from singer_sdk.tap_base import Tap
 
 from tap_flext_sql.command import TapCommand, hide_secrets
-from tap_flext_sql.errors import SettingsError
+from tap_flext_sql.errors import OutputClosedError, SettingsError
 from tap_flext_sql.message_writer import MessageWriter
 from tap_flext_sql.pump import StopRequested, StopSignal
 from tap_flext_sql.settings import CONFIG_JSONSCHEMA
@@ -137,6 +137,11 @@ class TapFlextSQL(Tap):
             self.state_writer.write_state(self.state)
             self.logger.info("Stopped as asked; the last STATE covers every row that was sent")
             _leave()
+        except BrokenPipeError as error:
+            raise OutputClosedError(
+                "The process that reads our output went away",
+                "See its own error; a rerun goes on from the last STATE that it stored.",
+            ) from error
         finally:
             self._is_syncing = False
 

@@ -54,9 +54,7 @@ def postgres_tables(postgres: PostgresServer) -> Iterator[Tables]:
     import sqlalchemy as sa
 
     name = f"t{uuid.uuid4().hex[:12]}"
-    admin = sa.create_engine(
-        postgres.url().replace("postgresql:", "postgresql+psycopg:"), isolation_level="AUTOCOMMIT"
-    )
+    admin = sa.create_engine(postgres.url().replace("postgresql:", "postgresql+psycopg:"), isolation_level="AUTOCOMMIT")
     with admin.connect() as connection:
         connection.execute(sa.text(f"CREATE DATABASE {name}"))
     tables = Tables(postgres.url(name))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import socket
 import sqlite3
 from pathlib import Path
 from typing import Any
@@ -126,7 +125,7 @@ def test_an_unknown_replication_key_is_named(sqlite_tables: Any) -> None:
     catalog = discover(config)
     catalog["streams"][0] |= {"replication_method": "INCREMENTAL", "replication_key": "nope"}
 
-    with pytest.raises(errors.ColumnMissingError, match="names column 'nope' as a key"):
+    with pytest.raises(errors.SettingsError, match="Replication key 'nope' is not a column of table 'o'"):
         sync(config, catalog)
 
 
@@ -181,10 +180,12 @@ def test_a_table_without_permission_is_named(postgres: PostgresServer, postgres_
 def test_a_connection_that_breaks_in_the_middle_is_named(tmp_path: Path, postgres_tables: Tables) -> None:
     """When the server ends the session while rows are read, the tap says that it was lost and that a rerun goes on."""
     postgres_tables.run("CREATE TABLE o (id bigint PRIMARY KEY, t text)",
-                        "INSERT INTO o SELECT n, repeat('x', 500) FROM generate_series(1, 400000) n")  # fmt: skip
+                        "INSERT INTO o SELECT n, repeat('x', 500) FROM generate_series(1, 300000) n")  # fmt: skip
     process = start(tmp_path, {"sqlalchemy_url": postgres_tables.url})
     assert process.stdout is not None
-    os.read(process.stdout.fileno(), 1000)
+    seen = b""
+    while b"RECORD" not in seen:
+        seen += os.read(process.stdout.fileno(), 100_000)
 
     postgres_tables.run(
         "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
@@ -220,7 +221,9 @@ _SEEN: list[tuple[str, type[TapError]]] = [
 @pytest.mark.parametrize(("text", "kind"), _SEEN)
 def test_every_cause_has_its_class(text: str, kind: type[TapError]) -> None:
     """The drivers' messages, as they were seen or as their manuals give them, are told apart."""
-    error = explain(adbc_driver_manager.OperationalError(text, status_code=adbc_driver_manager.AdbcStatusCode.IO), "here")
+    error = explain(
+        adbc_driver_manager.OperationalError(text, status_code=adbc_driver_manager.AdbcStatusCode.IO), "here"
+    )
 
     assert type(error) is kind
     assert "here" in str(error)
@@ -234,5 +237,3 @@ def test_the_error_tree_is_drawn_as_it_is() -> None:
     for kind in classes:
         assert kind.__name__ in (errors.__doc__ or "")
         assert kind.__doc__
-
-

@@ -46,9 +46,7 @@ def _rows() -> list[tuple[object, ...]]:
 
 
 @pytest.mark.parametrize("fetch_rows", [1, 3, 1000])
-def test_misfit_rows_travel_as_records_between_the_batches(
-    sqlite_tables: Any, tmp_path: Path, fetch_rows: int
-) -> None:
+def test_misfit_rows_travel_as_records_between_the_batches(sqlite_tables: Any, tmp_path: Path, fetch_rows: int) -> None:
     """Every good row is in a Parquet file, every other one in a RECORD with its raw value; none is lost or doubled."""
     path = sqlite_tables(_TABLE, t=_rows())
     config = {"dialect": "sqlite", "database": str(path), "fetch_rows": fetch_rows, "batch_rows": 4}

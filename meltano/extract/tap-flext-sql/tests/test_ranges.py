@@ -14,8 +14,9 @@ from running import batches_in, discover, sync
 
 from tap_flext_sql.columns import Column, Kind
 from tap_flext_sql.errors import ColumnMissingError, SettingsError
-from tap_flext_sql.query import TableQuery, TableRef
+from tap_flext_sql.query import TableQuery
 from tap_flext_sql.ranges import split
+from tap_flext_sql.table_ref import TableRef
 
 _TABLE = "CREATE TABLE o (id INTEGER PRIMARY KEY, k INTEGER, m TIMESTAMP, t TEXT)"
 _START = dt.datetime(2024, 1, 1)

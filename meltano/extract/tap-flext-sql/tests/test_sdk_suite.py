@@ -16,7 +16,7 @@ from singer_sdk.testing import get_tap_test_class
 
 from tap_flext_sql.catalog import FoundTable, catalog_entry
 from tap_flext_sql.columns import Column, Kind
-from tap_flext_sql.query import TableRef
+from tap_flext_sql.table_ref import TableRef
 from tap_flext_sql.tap import TapFlextSQL
 
 _FOLDER = Path(tempfile.mkdtemp(prefix="tap-flext-sql-suite-"))
@@ -75,7 +75,8 @@ class TestPostgres(_PostgresSuite):  # type: ignore[misc, valid-type] # the SDK 
             "DROP TABLE IF EXISTS suite_orders",
             "CREATE TABLE suite_orders (id bigint PRIMARY KEY, price numeric(12, 2), created timestamptz, day date,"
             " extra jsonb)",
-            "INSERT INTO suite_orders SELECT n, n / 100.0, now(), current_date, '{\"a\": 1}' FROM generate_series(1, 200) n",
+            "INSERT INTO suite_orders SELECT n, n / 100.0, now(), current_date, '{\"a\": 1}'"
+            " FROM generate_series(1, 200) n",
         )
         tables.close()
         _CONFIG["sqlalchemy_url"] = postgres.url()

@@ -72,7 +72,7 @@ def test_deselected_streams_are_not_read(sqlite_tables: Any) -> None:
     ],
 )
 def test_globs_choose_the_tables(sqlite_tables: Any, settings: Json, expected: list[str]) -> None:
-    """tables and exclude_tables are globs without regard to letter case."""
+    """Tables and exclude_tables are globs without regard to letter case."""
     path = sqlite_tables(
         "CREATE TABLE order_hdr (id INTEGER)",
         "CREATE TABLE order_dtl (id INTEGER)",

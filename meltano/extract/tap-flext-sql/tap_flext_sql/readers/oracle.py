@@ -26,8 +26,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from tap_flext_sql.misfits import Chunk
-    from tap_flext_sql.query import Bound, TableQuery, TableRef
+    from tap_flext_sql.query import Bound, TableQuery
     from tap_flext_sql.source import Source
+    from tap_flext_sql.table_ref import TableRef
 
 _DIALECT: Final = dialect_of("oracle")
 _LOB_ROWS: Final = 500
@@ -133,7 +134,7 @@ class OracleReader:
 
     def key_range(self, query: TableQuery, key: Column) -> tuple[Any, Any]:
         """Smallest and largest key."""
-        statement = compile_for(_DIALECT, select_key_range(query, key))
+        statement = compile_for(_DIALECT, select_key_range(query, key, bind))
         where = f"column '{key.name}' of table '{query.table}'"
         low, high = self._one_row(statement.sql, dict(statement.parameters), where)
         if key.kind is Kind.TIMESTAMP_TZ and low is not None:

@@ -25,8 +25,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from tap_flext_sql.misfits import Chunk
-    from tap_flext_sql.query import Bound, TableQuery, TableRef
+    from tap_flext_sql.query import Bound, TableQuery
     from tap_flext_sql.source import Source
+    from tap_flext_sql.table_ref import TableRef
 
 _DIALECT: Final = dialect_of("postgresql", paramstyle="numeric_dollar")
 _DRIVER_ERRORS: Final = (adbc_driver_manager.Error, OSError, pa.ArrowException)
@@ -122,13 +123,12 @@ class PostgresReader:
 
     def key_range(self, query: TableQuery, key: Column) -> tuple[Any, Any]:
         """Smallest and largest key; infinite timestamps do not count."""
-        statement = compile_for(_DIALECT, select_key_range(query, key))
-        select = statement.sql
+        select = select_key_range(query, key, _bind)
         if key.kind in {Kind.DATE, Kind.TIMESTAMP, Kind.TIMESTAMP_TZ}:
-            finite = sa.func.isfinite(sa.column(key.name))
-            select = compile_for(_DIALECT, select_key_range(query, key).where(finite)).sql
+            select = select.where(sa.func.isfinite(sa.column(key.name)))
         try:
-            low, high = self._one_row(select)
+            self._set_bounds(query)
+            low, high = self._one_row(compile_for(_DIALECT, select).sql)
         except _DRIVER_ERRORS as error:
             raise explain(error, f"column '{key.name}' of table '{query.table}'") from error
         return low, high

@@ -10,7 +10,8 @@ if TYPE_CHECKING:
 
     from tap_flext_sql.columns import Column
     from tap_flext_sql.misfits import Chunk
-    from tap_flext_sql.query import TableQuery, TableRef
+    from tap_flext_sql.query import TableQuery
+    from tap_flext_sql.table_ref import TableRef
 
 
 class Reader(Protocol):

@@ -15,8 +15,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from tap_flext_sql.columns import Column
-    from tap_flext_sql.query import TableQuery, TableRef
+    from tap_flext_sql.query import TableQuery
     from tap_flext_sql.source import Source
+    from tap_flext_sql.table_ref import TableRef
 
 _CHUNK_BYTES: Final = 32 * 1024 * 1024
 _DRIVER_ERRORS: Final = (sa.exc.SQLAlchemyError, OSError)

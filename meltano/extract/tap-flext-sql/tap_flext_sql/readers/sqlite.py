@@ -32,13 +32,15 @@ from tap_flext_sql.query import (
     select_count_of_null_keys,
     select_key_range,
     select_rows,
+    table_clause,
 )
 from tap_flext_sql.sqlite_types import affinity
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tap_flext_sql.query import Bound, TableQuery, TableRef
+    from tap_flext_sql.query import Bound, TableQuery
+    from tap_flext_sql.table_ref import TableRef
 
 _DIALECT: Final = dialect_of("sqlite", paramstyle="qmark")
 _CHUNK_BYTES: Final = 32 * 1024 * 1024
@@ -160,7 +162,9 @@ class SqliteReader:
                 continue
             try:
                 self._scalars(
-                    sa.select(sa.func.max(sa.literal_column(name))).where(sa.false()).select_from(query.table.clause())
+                    sa.select(sa.func.max(sa.literal_column(name)))
+                    .where(sa.false())
+                    .select_from(table_clause(query.table))
                 )
             except _DRIVER_ERRORS:
                 return None
@@ -177,7 +181,7 @@ class SqliteReader:
             # "05Z" sorts after "05.5Z", but "05+00:00" before "05.5+00:00".
             zulu = sa.literal_column("'Z'").concat(sa.func.instr(key, ".") > 0)
             form = form.concat(sa.case((sa.func.substr(key, -1) == "Z", zulu), else_=sa.func.substr(key, -6)))
-        select = sa.select(sa.func.min(form), sa.func.max(form)).select_from(query.table.clause())
+        select = sa.select(sa.func.min(form), sa.func.max(form)).select_from(table_clause(query.table))
         first, last = self._scalars(select.where(*conditions(query, _bind)))
         return bool(first == last)
 
@@ -186,7 +190,7 @@ class SqliteReader:
         wide = [c for c in query.columns if c.kind in {Kind.TEXT, Kind.BINARY, Kind.JSON} and not c.max_length]
         if not wide:
             return self._fetch_rows
-        sample = sa.select(*[sa.column(c.name) for c in wide]).select_from(query.table.clause())
+        sample = sa.select(*[sa.column(c.name) for c in wide]).select_from(table_clause(query.table))
         few = sample.limit(sa.literal_column(str(_SAMPLE_ROWS))).subquery("few")
         sizes = [sa.func.coalesce(sa.func.length(sa.cast(column, sa.LargeBinary)), 0) for column in few.c]
         total: sa.ColumnElement[Any] = sizes[0]
@@ -218,7 +222,7 @@ class SqliteReader:
     def key_range(self, query: TableQuery, key: Column) -> tuple[Any, Any]:
         """Smallest and largest key."""
         try:
-            low, high = self._scalars(select_key_range(query, key))
+            low, high = self._scalars(select_key_range(query, key, _bind))
         except _DRIVER_ERRORS as error:
             raise explain(error, f"column '{key.name}' of table '{query.table}'") from error
         if low is None:
@@ -271,7 +275,9 @@ def _expression(column: Column) -> sa.ColumnElement[Any]:
         return sa.case((sa.func.typeof(value) == sa.literal_column("'real'"), sa.literal_column("x'ff'")), else_=value)
     if column.kind is Kind.BINARY:
         number = sa.func.typeof(value).in_([sa.literal_column("'integer'"), sa.literal_column("'real'")])
-        smallest: sa.ColumnElement[Any] = sa.literal_column(str(INT64_MIN + 1)) - sa.func.coalesce(sa.func.length(value), 0) * 0 - 1
+        smallest: sa.ColumnElement[Any] = (
+            sa.literal_column(str(INT64_MIN + 1)) - sa.func.coalesce(sa.func.length(value), 0) * 0 - 1
+        )
         return sa.case((number, sa.func.abs(smallest)), else_=value)
     return value
 
