@@ -42,6 +42,8 @@ def count_unfinished(connection: sa.Connection) -> int:
 
 def _select(wanted: AuditFilter) -> sa.Select[tuple[object, ...]]:
     begun, ended = audit.alias("b"), audit.alias("e")
+    by_outcome = wanted.outcome not in {None, "unfinished"}  # then the index on outcome gives rows and order
+    number = ended.c.begun if by_outcome else begun.c.number
     statement = (
         sa.select(
             *(begun.c[name] for name in ("number", "at", "actor", "source", "message", "payload", "process")),
@@ -50,9 +52,9 @@ def _select(wanted: AuditFilter) -> sa.Select[tuple[object, ...]]:
             *(ended.c[name] for name in ("outcome", "seconds", "error", "note")),
             ended.c.number.label("ended_number"),
         )
-        .select_from(begun.outerjoin(ended, ended.c.begun == begun.c.number))
+        .select_from(begun.join(ended, ended.c.begun == begun.c.number, isouter=not by_outcome))
         .where(begun.c.kind == "begun")
-        .order_by(begun.c.number.desc())
+        .order_by(number.desc())
     )
     for name in ("actor", "message", "correlation_id", "dagster_run_id"):
         if (value := getattr(wanted, name)) is not None:
@@ -60,23 +62,32 @@ def _select(wanted: AuditFilter) -> sa.Select[tuple[object, ...]]:
     if wanted.since is not None:
         statement = statement.where(begun.c.at >= (wanted.since - _EPOCH) // timedelta(microseconds=1))
     if wanted.before is not None:
-        statement = statement.where(begun.c.number < wanted.before)
-    if wanted.outcome == "unfinished":
-        statement = statement.where(ended.c.number.is_(None))
-    elif wanted.outcome is not None:
-        statement = statement.where(ended.c.outcome == wanted.outcome)
+        statement = statement.where(number < wanted.before)
+    if wanted.outcome is not None:
+        statement = statement.where(ended.c.outcome == wanted.outcome if by_outcome else ended.c.number.is_(None))
     return cast("sa.Select[tuple[object, ...]]", statement)
 
 
 def _entry(row: Mapping[str, object]) -> AuditEntry:
+    """An entry of both rows; also of rows that somebody tampered with, which a reader must be able to see."""
     unfinished = row["ended_number"] is None
+    texts = {name: row[name] or "" for name in ("actor", "source", "message", "process", "correlation_id")}
     return AuditEntry.model_validate(
         {
             **row,
+            **texts,
             "at": _EPOCH + timedelta(microseconds=cast("int", row["at"])),
             "outcome": "unfinished" if unfinished else row["outcome"],
             "alive": is_alive(str(row["process"])) if unfinished else None,
-            "payload": json.loads(str(row["payload"])),
-            "error": json.loads(str(row["error"])) if row["error"] is not None else None,
+            "payload": _object(row["payload"]),
+            "error": None if row["error"] is None else _object(row["error"]),
         }
     )
+
+
+def _object(text: object) -> dict[str, object]:
+    try:
+        value = json.loads(str(text))
+    except ValueError:
+        value = None
+    return value if isinstance(value, dict) else {"unreadable": str(text)}

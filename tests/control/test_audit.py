@@ -303,6 +303,20 @@ def test_pages_follow_each_other_without_gap_or_repeat(control: ControlDatabase)
     assert seen == [13, 11, 9, 7, 5, 3, 1]
 
 
+def test_a_tampered_row_can_still_be_listed(control: ControlDatabase, tamper: Callable[..., None]) -> None:
+    """A row whose payload somebody ruined is shown as it is, and does not hide the others."""
+    trail = AuditTrail(control)
+    write(trail, 2)
+    tamper("UPDATE control_audit SET payload = 'ruined', actor = NULL WHERE number = 1")
+
+    entries = trail.page(AuditFilter(), 10).entries
+
+    assert [(entry.number, entry.actor, entry.payload) for entry in entries] == [
+        (3, "anna", {}),
+        (1, "", {"unreadable": "ruined"}),
+    ]
+
+
 def test_secrets_do_not_reach_the_rows(control: ControlDatabase) -> None:
     """Neither the payload nor an error's details bring a secret into the database."""
     trail = AuditTrail(control)
@@ -344,14 +358,11 @@ def test_an_error_with_any_details_can_be_recorded(control: ControlDatabase) -> 
     assert entry.outcome == "failed"
 
 
-def test_rows_are_quick(control: ControlDatabase, caplog: pytest.LogCaptureFixture) -> None:
-    """A row costs well under five milliseconds, and writes nothing into the log."""
+def test_recording_is_silent(control: ControlDatabase, caplog: pytest.LogCaptureFixture) -> None:
+    """Rows are written without a line in the log."""
     trail = AuditTrail(control)
-    write(trail, 1)
-    started = datetime.now(UTC)
 
     with caplog.at_level(logging.DEBUG):
-        write(trail, 50)
+        write(trail, 2)
 
-    assert (datetime.now(UTC) - started) / 100 < timedelta(milliseconds=5)
-    assert caplog.records == []
+    assert [record.getMessage() for record in caplog.records if record.name != "alembic.runtime.migration"] == []

@@ -42,7 +42,7 @@ def test_a_process_id_that_is_used_again_is_another_process() -> None:
 
 @pytest.mark.parametrize(
     "mark",
-    [str(this_process()._replace(world="another-boot")), "", "host", "host/world/pid/start", "a/b/1", "a/b/c/1/x"],
+    ["vm/another-boot/1/1", "", "host", "host/world/pid/start", "a/b/1", "a/b/c/1/x"],
 )
 def test_a_process_of_another_machine_cannot_be_judged(mark: str) -> None:
     """Of another machine, of another boot and of a text that is no mark nobody here can tell."""
