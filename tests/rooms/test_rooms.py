@@ -47,7 +47,6 @@ SPAWNING = {
     "spawnv",
     "spawnve",
     "system",
-    "execve",
 }
 CATCHERS = {"commands/bus.py", "cli/main.py", "web/problems.py", "assets/failures.py"}
 FORBIDDEN_NAMES = re.compile(r"^(utils?|helpers?|managers?|common|misc|part_?\d+|stuff|base)$")
