@@ -14,8 +14,9 @@ from target_flext_sql.errors import BatchFileError
 from target_flext_sql.forbidden import ForbiddenText
 
 if TYPE_CHECKING:
-    import pyarrow.parquet as pq
     from collections.abc import Callable
+
+    import pyarrow.parquet as pq
 
     from target_flext_sql.records import RecordBuffer
 

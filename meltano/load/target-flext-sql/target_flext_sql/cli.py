@@ -9,7 +9,7 @@ import logging
 import os
 import sys
 
-from singer_sdk.exceptions import SingerSDKError
+from singer_sdk.exceptions import InvalidInputLine, SingerSDKError
 
 from target_flext_sql.errors import StateNotWrittenError, TargetError
 from target_flext_sql.target import TargetFlextSQL
@@ -25,7 +25,7 @@ def run() -> int:
         # Python would try to flush the broken pipe once more on its way out, and print a traceback.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
-    except (TargetError, SingerSDKError) as error:
+    except (TargetError, SingerSDKError, InvalidInputLine) as error:
         logger.error("%s", error)
         return 1
     return 0

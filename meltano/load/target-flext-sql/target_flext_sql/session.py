@@ -278,7 +278,7 @@ class Session:
         """
         problems: list[TargetError] = []
         for load in self.streams.values():
-            problem = load.end(trusted=trusted)
+            problem = load.end(trusted=trusted, soft=self._soft)
             if problem is not None:
                 problems.append(problem)
         self._write_state()

@@ -37,7 +37,7 @@ CONFIG_SCHEMA: dict[str, Any] = {
         "password": _text("Password", "PostgreSQL, Oracle: password.", secret=True),
         "sqlalchemy_url": _text(
             "Database URL",
-            "A whole URL instead of the single settings; it also says which database: duckdb:////data/warehouse.duckdb, "
+            "A URL instead of the single settings; it also says which database: duckdb:////data/warehouse.duckdb, "
             "postgresql://user:password@host:port/database, oracle://user:password@host:port/?service_name=NAME.",
             secret=True,
         ),
@@ -155,7 +155,7 @@ CONFIG_SCHEMA: dict[str, Any] = {
             "integer", "Connect timeout", "Seconds to wait for a server.", default=15, minimum=1
         ),
         "duckdb_memory_limit": _setting(
-            "string", "DuckDB memory", "Memory that DuckDB may use before it spills to disk.", default="192MB"
+            "string", "DuckDB memory", "Memory that DuckDB may use before it spills to disk.", default="128MB"
         ),
         "duckdb_threads": _setting("integer", "DuckDB threads", "Threads of DuckDB.", default=2, minimum=1),
     },

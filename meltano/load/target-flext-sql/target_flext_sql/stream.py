@@ -95,6 +95,7 @@ class StreamLoad:
         self.version: int | None = None
         self.announced = False
         self._some_rows = False
+        self._empty = False
         self._unfinished_by_state = False
         self.activated = False
         self.ended_well = False
@@ -352,7 +353,7 @@ class StreamLoad:
 
     def saw_rows(self, version: int | None) -> None:
         """Note that rows came: an earlier state no longer says that the stream is whole."""
-        self._whole_by_state = False
+        self._whole_by_state = self._empty = False
         self._some_rows = True
         if version is not None:
             self.version = version
@@ -368,12 +369,16 @@ class StreamLoad:
         """
         if unfinished is None:
             return
+        self._empty = self.announced and not self._some_rows and not unfinished
         self._whole_by_state = self._marked_unfinished and not unfinished
         self._marked_unfinished = self._marked_unfinished or unfinished
         self._unfinished_by_state = unfinished
 
     def activate(self, version: int, *, soft: bool = False) -> None:
         """Take an ACTIVATE_VERSION message: a first one before any row announces, any other says "whole".
+
+        A tap that sends it only behind the last row sends just the one for an empty table: the state that follows
+        tells it from an announcement.
 
         Args:
             version: The version that is complete.
@@ -443,15 +448,18 @@ class StreamLoad:
         if removed > 0:
             logger.info("Stream '%s': removed %d rows that the source no longer has", self.name, removed)
 
-    def end(self, *, trusted: bool) -> TargetError | None:
+    def end(self, *, trusted: bool, soft: bool = False) -> TargetError | None:
         """The input has ended by itself: finish, or say why the stream cannot be.
 
         Args:
             trusted: Take the end of the input for the end of the stream.
+            soft: Mark rows that are gone as deleted instead of removing them.
 
         Returns:
             The error to raise after everything else is safe, or None.
         """
+        if self._empty and not self.activated:
+            self._finish_whole(soft=soft)
         whole = trusted or (self._whole_by_state and not self.announced)
         if self.method == "overwrite" and not self.activated and (self.started or self.announced):
             if not whole:

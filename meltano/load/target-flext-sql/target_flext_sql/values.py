@@ -26,8 +26,12 @@ if TYPE_CHECKING:
 _EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 _MICROSECOND = dt.timedelta(microseconds=1)
 _FRACTION = re.compile(r"^(.*?:\d\d)[.,](\d+)(.*)$")
-_EXACT = decimal.Context(prec=2000, Emax=decimal.MAX_EMAX, Emin=decimal.MIN_EMIN)
+_EXACT = decimal.Context(prec=200_000, Emax=decimal.MAX_EMAX, Emin=decimal.MIN_EMIN)
 _SHOWN = 60
+# JSON has no numbers for these; taps that do not want to lose them write the names.
+_NOT_FINITE = frozenset({"NaN", "Infinity", "-Infinity"})
+# PostgreSQL's numeric has at most 131072 digits before the point and 16383 behind it, the widest of all databases.
+_MOST_DIGITS, _MOST_FRACTION = 131_072, 16_383
 
 
 def _plain(item: object) -> object:
@@ -98,6 +102,11 @@ def _decimal_number(value: object) -> decimal.Decimal:
 def _decimal(value: object, column_type: ColumnType) -> decimal.Decimal | str:
     number = _decimal_number(value)
     if column_type.precision is None:
+        if not number.is_finite():
+            if str(value) not in _NOT_FINITE:
+                raise _refuse(value, "a decimal number")
+        elif number.adjusted() >= _MOST_DIGITS or int(number.as_tuple().exponent) < -_MOST_FRACTION:
+            raise ValueReasonError(f"{_shown(value)} has more digits than a database keeps")
         return value if isinstance(value, str) else str(number)
     if not number.is_finite():
         raise ValueReasonError(f"{value} cannot be held by {column_type}")
@@ -114,6 +123,8 @@ def _decimal(value: object, column_type: ColumnType) -> decimal.Decimal | str:
 
 
 def _float(value: object, _: ColumnType) -> float:
+    if isinstance(value, str) and value in _NOT_FINITE:
+        return float(value)
     if isinstance(value, bool) or not isinstance(value, int | float | decimal.Decimal):
         raise _refuse(value, "a number")
     try:

@@ -141,6 +141,42 @@ def test_an_empty_overwrite_is_published_when_the_tap_says_so(place: Place) -> N
     assert place.rows("s") == []
 
 
+@pytest.mark.parametrize("method", ["overwrite", "upsert"])
+def test_one_activate_version_and_a_state_empty_the_table(place: Place, method: str) -> None:
+    """tap-flext-sql sends ACTIVATE_VERSION only behind the last row: of an empty table, that is all it sends."""
+    load(place.config, KEYED, records("s", ROWS, 1), activate("s", 1))
+
+    load({**place.config, "load_method": method}, KEYED, activate("s", 2), state(s={}))
+
+    assert place.rows("s") == []
+
+
+@pytest.mark.parametrize("method", ["overwrite", "upsert"])
+def test_one_activate_version_before_a_death_empties_nothing(place: Place, method: str) -> None:
+    """The SDK's taps send it before the first row: when such a tap dies there, the table stays."""
+    load(place.config, KEYED, records("s", ROWS, 1), activate("s", 1))
+
+    if method == "overwrite":
+        with pytest.raises(IncompleteStreamError):
+            load({**place.config, "load_method": method}, KEYED, activate("s", 2))
+    else:
+        load({**place.config, "load_method": method}, KEYED, activate("s", 2))
+
+    assert place.rows("s") == TUPLES
+
+
+def test_records_between_batches_keep_their_order(place: Place, tmp_path: Path) -> None:
+    """The tap sends rows that break a type as RECORD between BATCH messages: the order of arrival decides."""
+    first = batch("s", parquet(tmp_path / "1.parquet", arrow([{"id": 1, "v": "first"}])))
+    last = batch("s", parquet(tmp_path / "2.parquet", arrow([{"id": 1, "v": "last"}])))
+    bad = {"id": 2, "v": {"base64": "AA=="}}
+
+    load(place.config, KEYED, first, records("s", [{"id": 1, "v": "second"}, bad]), last, state(s={}))
+
+    assert place.rows("s") == [(1, "last")]
+    assert [column for column, _, _ in place.rejects("s")] == ["v"]
+
+
 def test_an_overwrite_that_may_be_a_part_is_not_published(place: Place) -> None:
     """When the tap dies without a word, the table stays as it was, no state is written, and the error says why."""
     load(place.config, KEYED, records("s", ROWS))

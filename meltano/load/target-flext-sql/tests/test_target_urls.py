@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+
 from target_flext_sql.drivers.oracle import connect_arguments
 from target_flext_sql.errors import SettingsError
 from target_flext_sql.settings import check, with_url
@@ -35,7 +36,7 @@ def test_settings_beside_a_url_stay() -> None:
     """What a URL does not say keeps its setting."""
     found = with_url({"sqlalchemy_url": "duckdb:///x", "load_method": "append", "dialect": "oracle"})
 
-    assert ("duckdb", "append") == (found["dialect"], found["load_method"])
+    assert (found["dialect"], found["load_method"]) == ("duckdb", "append")
 
 
 def test_an_oracle_url_makes_a_connect_string() -> None:

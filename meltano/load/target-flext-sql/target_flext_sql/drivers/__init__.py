@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 class Driver(Protocol):
     """One connection. Every method raises `WarehouseError` for a fault of the database."""
 
+    def warm(self) -> None:
+        """Import the database's library, while the tap is still starting."""
+
     def connect(self) -> None:
         """Open the connection; waits for a lock up to `lock_timeout`."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import random
 import time
 from collections.abc import Iterator, Mapping
@@ -15,6 +16,9 @@ if TYPE_CHECKING:
     import duckdb
     import pyarrow as pa
 
+logger = logging.getLogger("target-flext-sql")
+
+_HUGE_CHUNK = 24_000_000
 _LOCK_WORDS = ("could not set lock", "conflicting lock", "already attached by process")
 
 
@@ -44,12 +48,17 @@ class DuckDBDriver:
             raise SettingsError("The setting 'path' is missing", next_step="set it to the DuckDB file to load into")
         self.path = Path(str(path)).expanduser()
         self._config = {
-            "memory_limit": settings.get("duckdb_memory_limit") or "256MB",
+            "memory_limit": settings.get("duckdb_memory_limit") or "128MB",
             "threads": int(settings.get("duckdb_threads") or 2),
             "preserve_insertion_order": "true",
         }
+        self._room = 0
         self._lock_timeout = float(settings.get("lock_timeout") or 0)
         self._connection: duckdb.DuckDBPyConnection | None = None
+
+    def warm(self) -> None:
+        """Import DuckDB."""
+        import duckdb  # noqa: F401 - imported for its effect
 
     @contextlib.contextmanager
     def _translated(self, doing: str) -> Iterator[None]:
@@ -122,6 +131,22 @@ class DuckDBDriver:
     def commit(self) -> None:
         """Commit to the write-ahead log and fsync it."""
         self.execute("COMMIT")
+        self._make_room(0)
+
+    def _make_room(self, size: int) -> None:
+        """Raise the memory limit while a chunk of huge values is loaded: one value of 50 MB is copied a few times.
+
+        Args:
+            size: Bytes of the chunk; 0, at the end of a transaction, goes back to the limit of the settings.
+        """
+        limit = str(self._config["memory_limit"])
+        if size > max(_HUGE_CHUNK, self._room):
+            logger.info("Values of %d MB in one chunk: DuckDB may use more than %s", size // 1_000_000, limit)
+            self._room = size
+            self.execute(f"SET memory_limit = '{256 + 5 * size // 1_000_000}MB'")
+        elif not size and self._room:
+            self._room = 0
+            self.execute(f"SET memory_limit = '{limit}'")
 
     def rollback(self) -> None:
         """Roll back what is open, if anything is."""
@@ -130,6 +155,8 @@ class DuckDBDriver:
         if self._connection is not None:
             with contextlib.suppress(duckdb.Error):
                 self._connection.execute("ROLLBACK")
+            with contextlib.suppress(WarehouseError):
+                self._make_room(0)
 
     def execute(self, sql: str) -> int:
         """Run a statement; DML returns its count."""
@@ -149,6 +176,7 @@ class DuckDBDriver:
         """Insert straight from Arrow memory, columns by name."""
         home = "temp.main." if stage else (f'"{schema}".' if schema else "")
         quoted = table.replace('"', '""')
+        self._make_room(data.nbytes)
         with self._translated(f"loading rows into {table}"):
             self.connection.register("_flext_ingest", data)
             try:

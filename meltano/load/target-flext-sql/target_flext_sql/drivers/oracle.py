@@ -102,6 +102,10 @@ class OracleDriver:
         self._connect = connect
         self._connection: Connection | None = None
 
+    def warm(self) -> None:
+        """Import the driver."""
+        import oracledb  # noqa: F401 - imported for its effect
+
     @contextlib.contextmanager
     def _translated(self, doing: str) -> Iterator[None]:
         import oracledb

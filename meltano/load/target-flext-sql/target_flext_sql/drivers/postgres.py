@@ -67,6 +67,10 @@ class PostgresDriver:
         self._lock_timeout = float(settings.get("lock_timeout") or 0)
         self._connection: Any = None
 
+    def warm(self) -> None:
+        """Import the driver."""
+        import adbc_driver_postgresql.dbapi  # noqa: F401 - imported for its effect
+
     def _error(self, doing: str, error: Exception) -> WarehouseError:
         message = str(error)
         for secret in {self._secret, quote(self._secret or "", safe="")} - {None, ""}:
