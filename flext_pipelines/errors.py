@@ -45,7 +45,7 @@ What does not: translation tables (they live with their gateway) and exit codes 
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 _WORD_START = re.compile(r"(?<!^)(?=[A-Z])")
 
@@ -87,6 +87,18 @@ class FlextError(Exception):
     def __str__(self) -> str:
         """The reason, then the instruction: what a log line needs."""
         return f"{self.reason}. {self.instruction}" if self.instruction else self.reason
+
+
+def error_of_code(code: str, reason: str, instruction: str = "", details: Details | None = None) -> FlextError | None:
+    """The error that was written down as its code, reason, instruction and details; None for a code of nobody here."""
+    kinds = {kind.error_code(): kind for kind in _below(FlextError)}
+    return kinds[code](reason, instruction, details) if code in kinds else None
+
+
+def _below(kind: type[FlextError]) -> Iterator[type[FlextError]]:
+    for inner in kind.__subclasses__():
+        yield inner
+        yield from _below(inner)
 
 
 class PermanentError(FlextError):

@@ -138,6 +138,10 @@ def _reader_left() -> int:
     return 0
 
 
+def _sentence(text: str) -> str:
+    return text if text.endswith((".", "?", "!")) else f"{text}."
+
+
 def report(error: FlextError, *, wants_json: bool) -> int:
     """Print an error, for a person or a program, and give its exit code."""
     if wants_json:
@@ -147,7 +151,7 @@ def report(error: FlextError, *, wants_json: bool) -> int:
 
         click.echo(json.dumps({"error": error_as_json(error)}, default=str, indent=2))
     else:
-        click.echo(f"{click.style('Error:', fg='red', bold=True)} {error.reason}.", err=True)
+        click.echo(f"{click.style('Error:', fg='red', bold=True)} {_sentence(error.reason)}", err=True)
         if error.instruction:
-            click.echo(f"{click.style('Next:', fg='cyan')}  {error.instruction}.".replace("..", "."), err=True)
+            click.echo(f"{click.style('Next:', fg='cyan')}  {_sentence(error.instruction)}", err=True)
     return 1 if error.retryable else 2

@@ -62,7 +62,7 @@ def send(name: str, payload: str, as_json: bool) -> None:
 
     spec = registry.find(registry.all_specs(), name)
     message = registry.parse(spec, sys.stdin.buffer.read() if payload == "-" else payload)
-    answer = perform(spec, message)
+    answer = perform(spec, message, as_json=as_json)
     if as_json or not hasattr(answer, "model_dump"):
         output.print_json(answer)
     else:

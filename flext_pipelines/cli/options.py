@@ -130,7 +130,7 @@ def command_for(
 
     def callback(as_json: bool, **given: object) -> None:
         payload = fixed | {key: value for key, value in given.items() if value is not None and value != ()}
-        answer = perform(spec, registry.parse(spec, payload))
+        answer = perform(spec, registry.parse(spec, payload), as_json=as_json)
         (output.print_json if as_json else show)(answer)
         if judge is not None:
             judge(answer)

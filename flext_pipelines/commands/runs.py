@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Literal, Protocol
 from pydantic import Field, JsonValue, model_validator
 
 from flext_pipelines.commands.message import Command, Context, Query
-from flext_pipelines.errors import NotFoundError, RunCancelledError, RunFailedError, UsageError
+from flext_pipelines.errors import NotFoundError, RunCancelledError, RunFailedError, UsageError, error_of_code
 from flext_pipelines.runs.location import RunStatus, Tag, dagster_name, job_names, run_options_config
 from flext_pipelines.runs.logs import MAX_PAGE, ExecutionLogs
 from flext_pipelines.runs.metrics import RunMetrics
@@ -228,7 +228,7 @@ def execute_pipeline(command: ExecutePipelineCommand, *, runs: Runs, meltano: Pr
             _tell(context, event)
     status = runs.status(execution_id)
     if command.attached or command.wait:
-        _raise_unless_completed(status)
+        raise_unless_completed(status)
     return Execution(
         execution_id=execution_id, status=status.status, started_at=status.started_at, plan=plan, note=status.note
     )
@@ -318,7 +318,7 @@ def _tell(context: Context, event: Event) -> None:
         context.on_progress(Progress(text=event.message))
 
 
-def _raise_unless_completed(status: PipelineStatus) -> None:
+def raise_unless_completed(status: PipelineStatus) -> None:
     """A run that was waited for and did not complete is an error of the command.
 
     Raises:
@@ -341,11 +341,14 @@ def _raise_unless_completed(status: PipelineStatus) -> None:
             "Bookmarks up to the stop are kept: run it again to go on from there",
             details,
         )
-    raise RunFailedError(
+    failed = RunFailedError(
         f"Execution {status.execution_id} of {status.pipeline} failed: {error.reason.rstrip('.')}",
         error.instruction or f"`flext logs {status.execution_id[:8]} --raw` shows what the plugins said",
         details,
     )
+    cause = error_of_code(error.code, error.reason)
+    failed.retryable = cause is not None and cause.retryable
+    raise failed
 
 
 def stop_meltano_pipeline(command: StopMeltanoPipelineCommand, *, runs: Runs) -> StopResult:

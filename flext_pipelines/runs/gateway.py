@@ -162,6 +162,13 @@ class Runs:
         """What a run moved; see ``metrics.run_metrics``."""
         return metrics.run_metrics(self.records, execution_id, pipeline)
 
+    def answer(self, execution_id: str) -> object:
+        """What the message of a run of ``MESSAGE_JOB`` was answered with, as JSON values; None if it was not."""
+        from flext_pipelines.runs.location import ANSWER
+
+        found = [output[ANSWER] for output in self.records.outputs(execution_id) if ANSWER in output]
+        return found[-1] if found else None
+
     def assets(self) -> list[resources.Resource]:
         """Assets that were made."""
         return resources.assets(self.records)

@@ -27,6 +27,7 @@ from flext_pipelines.runs.record import (
     decode_capture,
     decode_event,
     decode_materialization,
+    decode_output,
     decode_run,
     decode_worker,
     moment,
@@ -104,6 +105,10 @@ class InstanceRecords:
         """Every materialization of the run."""
         records = self._all_of_type(run_id, "ASSET_MATERIALIZATION")
         return tuple(decode_materialization(record.storage_id, _text(record)) for record in records)
+
+    def outputs(self, run_id: str) -> tuple[dict[str, object], ...]:
+        """Metadata of every step output of the run, oldest first."""
+        return tuple(decode_output(_text(record)) for record in self._all_of_type(run_id, "STEP_OUTPUT"))
 
     def captures(self, run_id: str) -> tuple[Capture, ...]:
         """The run's compute logs in the order in which they were begun."""

@@ -6,6 +6,7 @@ launches is what the code location offers.
 What belongs here: names and the rules that make them; plain Python, no dagster. What does not: definitions.
 """
 
+import keyword
 import re
 from collections.abc import Iterable, Mapping
 from typing import Final, Literal
@@ -22,6 +23,8 @@ POSTGRES_URL_VARIABLE: Final = "FLEXT_DAGSTER_POSTGRES_URL"
 MESSAGE_JOB: Final = "message"
 """The job that performs any one command given as run config; see ``message_run_config``."""
 MESSAGE_OP: Final = "send"
+ANSWER: Final = "result"
+"""Metadata key under which the answer of a message stands on its op's output."""
 ETL_JOB: Final = "etl"
 """The job of four ops: extract, validate, transform, load."""
 RUN_OPTIONS_RESOURCE: Final = "run_options"
@@ -31,6 +34,7 @@ RUN_OPTIONS_RESOURCE: Final = "run_options"
 _DAGSTER_WORDS = frozenset(
     {"context", "conf", "config", "meta", "arg_dict", "dict", "input_arg_dict", "output_arg_dict"}
     | {"int", "str", "float", "bool", "input", "output", "type"}
+    | set(keyword.kwlist)
 )
 _RESERVED_JOBS = frozenset({MESSAGE_JOB, ETL_JOB, "install_plugin", "configure_plugin", "upgrade_plugin"})
 _FORBIDDEN_IN_JOB = re.compile(r"[^A-Za-z0-9_]")

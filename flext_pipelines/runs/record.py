@@ -309,6 +309,12 @@ def decode_materialization(cursor: int, text: str) -> Materialization:
     )
 
 
+def decode_output(text: str) -> dict[str, object]:
+    """The metadata that a step put on an output, from an event of type ``STEP_OUTPUT``."""
+    entry: Json = json.loads(text)
+    return decode_metadata(entry["dagster_event"]["event_specific_data"].get("metadata_entries") or [])
+
+
 def decode_metadata(entries: list[Json]) -> dict[str, object]:
     """Metadata entries as plain values by label."""
     return {entry["label"]: _plain(entry.get("entry_data") or {}) for entry in entries}

@@ -95,6 +95,10 @@ class RunRecords(Protocol):
         """Every materialization of the run, oldest first."""
         ...
 
+    def outputs(self, run_id: str) -> tuple[dict[str, object], ...]:
+        """Metadata of every step output of the run, oldest first."""
+        ...
+
     def captures(self, run_id: str) -> tuple[Capture, ...]:
         """The run's compute logs in the order in which they were begun."""
         ...
@@ -139,7 +143,8 @@ def open_records(settings: Settings) -> RunRecords:
     Raises:
         UnavailableError: The database does not answer.
     """
-    from flext_pipelines.runs.sql_records import SqlRecords, UnknownSchemaError
+    from flext_pipelines.runs.database import UnknownSchemaError
+    from flext_pipelines.runs.sql_records import SqlRecords
 
     try:
         return SqlRecords.open(settings)
