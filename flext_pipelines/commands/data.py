@@ -26,7 +26,7 @@ from flext_pipelines.data.rules import Rule
 from flext_pipelines.data.transform import ErrorHandling, Transformation, TransformRequest, fingerprint, transform
 from flext_pipelines.data.validate import MOST_FAILING_ROWS, ValidateRequest, ValidationReport, validate
 from flext_pipelines.data.warehouse.target import TableName
-from flext_pipelines.values import Progress, Value
+from flext_pipelines.values import Value
 
 if TYPE_CHECKING:
     from flext_pipelines.data.landing import LandingZone
@@ -46,9 +46,7 @@ class TapRunner(Protocol):
         replication_key: str | None = None,
         full_table: bool = False,
         environment: str | None = None,
-        batch_size: int | None = None,
         run_id: str | None = None,
-        on_progress: Callable[[Progress], None] = ...,
     ) -> Generator[bytes, None, None]:
         """Run one stream of a tap, without a target, with a Singer state of its own.
 
@@ -60,9 +58,7 @@ class TapRunner(Protocol):
             replication_key: Use this column instead of the one in its catalog.
             full_table: Read everything, whatever its catalog says.
             environment: Meltano environment instead of the set one.
-            batch_size: Rows for each batch, where the tap has such a setting.
             run_id: Of the Dagster run.
-            on_progress: Told milestones, warnings and errors of the tap's log.
 
         Returns:
             The lines of its stdout. It raises when the tap fails, after the last line; closing it stops the tap.
@@ -298,11 +294,9 @@ def extract_data(
             batches=batches,
             state=state,
             replication_key=command.last_updated_column,
-            full_table=command.extract_mode in {"full", "snapshot"} and command.last_updated_column is None,
+            full_table=command.extract_mode == "snapshot",
             environment=command.environment,
-            batch_size=command.batch_size,
             run_id=context.dagster_run_id,
-            on_progress=context.on_progress,
         )
 
     return extract(landing, request, tap, context.on_progress)

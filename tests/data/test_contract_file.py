@@ -112,7 +112,7 @@ def test_every_problem_is_listed() -> None:
 
 def test_a_missing_file_is_not_found(tmp_path: Path) -> None:
     """A contract that does not exist is named."""
-    with pytest.raises(NotFoundError, match="nothing.yml"):
+    with pytest.raises(NotFoundError, match=r"nothing\.yml"):
         read_contract(tmp_path / "nothing.yml")
 
 

@@ -75,7 +75,7 @@ def test_pure_expressions_are_allowed(text: str) -> None:
     ],
 )
 def test_everything_else_is_refused_by_name(text: str) -> None:
-    """Queries, several expressions, files, settings, the clock, chance and aggregates are refused; the rule is named."""
+    """Queries, several expressions, files, settings, the clock, chance, aggregates: refused by rule."""
     with pytest.raises(UsageError, match="rule 7") as refused:
         checked_expression(text, "rule 7")
 
@@ -154,7 +154,7 @@ def test_the_engine_itself_reaches_nothing(tmp_path_factory: pytest.TempPathFact
             "SET enable_external_access = true",
             "INSTALL httpfs",
         ):
-            with pytest.raises(Exception, match="disabled|locked|Cannot"):
+            with pytest.raises(Exception, match=r"disabled|locked|Cannot"):
                 engine.run(sql)
 
 
