@@ -22,6 +22,7 @@ from flext_pipelines.meltano.locks import hold_for_run
 from flext_pipelines.meltano.process import Invocation, run_to_end
 from flext_pipelines.meltano.project_files import write_atomically
 from flext_pipelines.meltano.redaction import Redactor, dotenv_values
+from flext_pipelines.meltano.said import words_of
 from flext_pipelines.settings import environment as process_environment
 
 if TYPE_CHECKING:
@@ -72,7 +73,7 @@ def discover(
         )
     finally:
         lock.release()
-    tail = [redact(line) for line in ended.errors][-_LAST_LINES:]
+    tail = [redact(text) for line in ended.errors for text in words_of(line)][-_LAST_LINES:]
     if ended.exit_code != 0:
         raise ExtractFailedError(
             f"{tap} failed to discover its streams (exit code {ended.exit_code}): {tail[-1] if tail else 'no reason'}",

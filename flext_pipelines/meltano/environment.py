@@ -11,6 +11,7 @@ What belongs here: which variables a child sees. What does not: arguments (``arg
 from __future__ import annotations
 
 import re
+import uuid
 from collections.abc import Iterable, Mapping
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
@@ -80,9 +81,22 @@ def child_environment(
         "MELTANO_ENVIRONMENT": project.environment,
         "MELTANO_DATABASE_URI": project.database_url.get_secret_value(),
     }
+    if not _has_project_id(project):
+        ours["MELTANO_PROJECT_ID"] = str(uuid.uuid5(uuid.NAMESPACE_URL, project.root.as_uri()))
     if writable:
         del ours["MELTANO_PROJECT_READONLY"]
     return passed | ours | reveal(extra or {})
+
+
+def _has_project_id(project: MeltanoProject) -> bool:
+    """Whether the project names itself; else Meltano 4.4.1 would write an id into ``meltano.yml``.
+
+    It takes it from the ``analytics.json`` that it has just made, and where it may not write, every command fails
+    with "This Meltano project is deployed as read-only" (project_settings_service.py, ``ensure_project_id``).
+    """
+    return (
+        project.file.is_file() and re.search(rb"^project_id\s*:", project.file.read_bytes(), re.MULTILINE) is not None
+    )
 
 
 def reveal(values: Mapping[str, str | SecretStr]) -> dict[str, str]:

@@ -19,6 +19,7 @@ from flext_pipelines.meltano.catalogue import Plugin, PluginType, without_creden
 from flext_pipelines.meltano.environment import child_environment
 from flext_pipelines.meltano.process import Invocation, run_to_end
 from flext_pipelines.meltano.redaction import Redactor, dotenv_values
+from flext_pipelines.meltano.said import words_of
 from flext_pipelines.meltano.venvs import executable_of
 from flext_pipelines.settings import environment as process_environment
 
@@ -88,7 +89,7 @@ class VenvMaker:
                 error.details | {"plugin": name},
             ) from error
         if ended.exit_code != 0:
-            raise self._install_error(name, said or list(ended.errors), ended.exit_code)
+            raise self._install_error(name, said, ended.exit_code)
 
     def start_once(self, plugin: Plugin) -> None:
         """Start the executable, since an installer's success says nothing of a missing library.
@@ -141,8 +142,13 @@ class VenvMaker:
 
     def _install_error(self, name: str, said: Sequence[str], exit_code: int) -> PluginInstallError:
         lines = [self._masked(line) for line in said if line.strip()][-_LAST_LINES:]
-        causes = [line.strip() for line in lines if re.match(r"\s*(error|cause|ERROR)\b", line)]
-        cause = (causes or lines or ["no reason was given"])[0].removeprefix("error:").removeprefix("ERROR:").strip()
+        causes = [line.strip() for line in lines if re.match(r"\s*(error|cause|\u00d7)", line, re.IGNORECASE)]
+        cause = (
+            (causes or lines or ["no reason was given"])[0]
+            .removeprefix("error:")
+            .removeprefix("ERROR:")
+            .strip(" .\u00d7")
+        )
         return PluginInstallError(
             f"Installing {name} failed: {cause}",
             "What was there before is back in place. Correct its pip_url, or reach the package index, and try again",
@@ -160,16 +166,14 @@ class VenvMaker:
 
 
 def _told(line: str) -> list[str]:
-    """What an installer said, out of a log line of Meltano."""
+    """What an installer said, out of a log line of Meltano: its output, else Meltano's own errors."""
     try:
         said = json.loads(line)
     except ValueError:
-        return [line]
+        said = None
     state = said.get("install_state") if isinstance(said, dict) else None
     details = state.get("details") if isinstance(state, dict) else None
-    if details:
-        return str(details).splitlines()
-    return [str(said.get("event", ""))] if isinstance(said, dict) and said.get("level") in {"error", "critical"} else []
+    return str(details).splitlines() if details else words_of(line)
 
 
 def _of_every_venv(name: str) -> bool:
