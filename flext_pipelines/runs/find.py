@@ -81,7 +81,7 @@ def as_lost(records: RunRecords, run: RunRecord) -> tuple[RunRecord, EventError 
 
     Nothing is written; the next command that opens the instance marks it.
     """
-    if run.dagster_status not in {"STARTED", "CANCELING"}:
+    if run.finished or run.dagster_status == "QUEUED":
         return run, None
     worker = records.worker(run.run_id)
     if worker is None or liveness(worker) != "gone":

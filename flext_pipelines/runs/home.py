@@ -82,13 +82,17 @@ def dagster_yaml(settings: Settings) -> str:
 
 
 def _body(settings: Settings) -> str:
+    return "\n".join((_places(settings), _starting(settings), _watching(settings), _ALWAYS))
+
+
+def _places(settings: Settings) -> str:
+    """Where things are kept."""
     home = settings.dagster_home.absolute()
     storage = (
         f"storage:\n  postgres:\n    postgres_url:\n      env: {POSTGRES_URL_VARIABLE}\n"
         if settings.dagster_postgres_url
         else f"storage:\n  sqlite:\n    base_dir: {json.dumps(str(home))}\n"
     )
-    ladder = settings.stop_tap_grace_seconds + settings.stop_meltano_grace_seconds
     return f"""\
 {storage}
 local_artifact_storage:
@@ -103,7 +107,12 @@ compute_logs:
   class: FileComputeLogManager
   config:
     base_dir: {json.dumps(str(home / "storage"))}
+"""
 
+
+def _starting(settings: Settings) -> str:
+    """How runs start, and how many at once."""
+    return f"""\
 # A run starts at once when there is room for it, else it waits in the queue (stock: up to 5 s in the queue always).
 run_coordinator:
   module: flext_pipelines.runs.coordinator
@@ -123,7 +132,13 @@ concurrency:
   pools:
     granularity: op
     default_limit: 1
+"""
 
+
+def _watching(settings: Settings) -> str:
+    """What Dagster's daemon looks after."""
+    ladder = settings.stop_tap_grace_seconds + settings.stop_meltano_grace_seconds
+    return f"""\
 run_monitoring:
   enabled: true
   poll_interval_seconds: 10
@@ -138,12 +153,15 @@ run_retries:
   enabled: true
   max_retries: 0
   retry_on_asset_or_op_failure: false
+"""
 
+
+_ALWAYS = """\
 retention:
   schedule:
-    purge_after_days: {{skipped: 7, failure: 90, success: 90}}
+    purge_after_days: {skipped: 7, failure: 90, success: 90}
   sensor:
-    purge_after_days: {{skipped: 7, failure: 90, success: 90}}
+    purge_after_days: {skipped: 7, failure: 90, success: 90}
 
 telemetry:
   enabled: false

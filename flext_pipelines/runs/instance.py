@@ -8,8 +8,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from flext_pipelines.errors import ConfigError, UnavailableError
+from flext_pipelines.runs.database import PostgresDatabase
 from flext_pipelines.runs.home import prepare_home
-from flext_pipelines.runs.sql_records import PostgresDatabase
 
 if TYPE_CHECKING:
     from dagster import DagsterInstance

@@ -32,11 +32,12 @@ def mark_lost(instance: DagsterInstance) -> tuple[str, ...]:
     Returns:
         Their run ids.
     """
-    from dagster import RunsFilter
+    from dagster import DagsterRunStatus, RunsFilter
     from dagster._core.storage.dagster_run import IN_PROGRESS_RUN_STATUSES
 
     marked = []
-    for run in instance.get_runs(RunsFilter(statuses=IN_PROGRESS_RUN_STATUSES)):
+    begun = [*IN_PROGRESS_RUN_STATUSES, DagsterRunStatus.NOT_STARTED]
+    for run in instance.get_runs(RunsFilter(statuses=begun)):
         worker = lost_worker(instance, run)
         if worker is not None:
             mark_as_lost(instance, run, worker)

@@ -188,19 +188,20 @@ def overview(records: RunRecords, failures: int = 5) -> Overview:
     def newest(*statuses: str, limit: int) -> list[RunRecord]:
         return [as_lost(records, run)[0] for run in records.runs(RunFilter(statuses=statuses), limit)]
 
-    active = newest("STARTING", "STARTED", "CANCELING", limit=100)
-    lost = [run for run in active if run.status not in {"running", "pending"}]
+    active = newest("STARTING", "STARTED", "SUSPENDED", "CANCELING", limit=100)
+    waiting = newest("QUEUED", "NOT_STARTED", limit=100)
+    lost = [run for run in (*active, *waiting) if run.status in {"failed", "cancelled"}]
     failed = sorted([*lost, *newest("FAILURE", limit=failures)], key=lambda run: run.created_at, reverse=True)
     counts: dict[RunStatus, int] = dict.fromkeys(RUN_STATUS.values(), 0)
     for name, status in RUN_STATUS.items():
         counts[status] += records.count(RunFilter(statuses=(name,)))
     for run in lost:
-        counts["running"] -= 1
+        counts[RUN_STATUS[run.dagster_status]] -= 1
         counts[run.status] += 1
     return Overview(
         pipelines=tuple(summary(as_lost(records, run)[0]) for run in records.latest_by_tag(Tag.PIPELINE)),
         running=tuple(summary(run) for run in active if run not in lost),
-        queued=tuple(summary(run) for run in newest("QUEUED", "NOT_STARTED", limit=100)),
+        queued=tuple(summary(run) for run in waiting if run not in lost),
         failures=tuple(summary(run) for run in failed if run.status == "failed")[:failures],
         counts=counts,
         daemon_alive=daemon_alive(records),

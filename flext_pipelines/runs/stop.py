@@ -24,6 +24,7 @@ from flext_pipelines.runs.liveness import (
 )
 from flext_pipelines.runs.location import RUN_STATUS, RunStatus
 from flext_pipelines.runs.lost import mark_as_lost
+from flext_pipelines.runs.records import worker_of_tags
 from flext_pipelines.values import Value
 
 if TYPE_CHECKING:
@@ -107,7 +108,7 @@ def _stop(instance: DagsterInstance, run: DagsterRun, grace: float) -> int:
 
     if run.status is DagsterRunStatus.QUEUED and instance.run_coordinator.cancel_run(run.run_id):
         return 0
-    if run.status is DagsterRunStatus.NOT_STARTED:
+    if run.status is DagsterRunStatus.NOT_STARTED and worker_of_tags(run.tags) is None:
         instance.report_run_canceled(run, "Cancelled before it was started.")
         return 0
     worker = _worker(instance, run)

@@ -4,7 +4,7 @@ import re
 
 import dagster as dg
 from dagster._core.definitions.utils import DISALLOWED_NAMES
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from flext_pipelines.runs.location import (
@@ -29,7 +29,8 @@ def test_every_status_of_dagster_has_one_of_ours() -> None:
     )
 
 
-@given(NAMES)
+@given(NAMES | st.sampled_from(sorted(DISALLOWED_NAMES)))
+@example("None")
 def test_a_job_name_is_one_that_dagster_takes(pipeline: str) -> None:
     """Whatever a pipeline is called, Dagster accepts the name of its job."""
     name = job_name(pipeline)
@@ -53,6 +54,7 @@ def test_a_pipeline_called_like_a_job_of_ours_is_renamed() -> None:
     assert job_name("message") == "message_"
     assert job_name("etl") == "etl_"
     assert job_name("input") == "input_"
+    assert job_name("None") == "None_"
 
 
 def test_a_slash_in_a_stream_does_not_make_another_asset() -> None:

@@ -96,17 +96,25 @@ def test_a_run_in_the_midst_has_a_progress(instance: DagsterInstance, records: R
 
 def test_a_run_whose_process_is_gone_has_failed(instance: DagsterInstance, records: RunRecords) -> None:
     """The storage still says that it runs; the query says that it failed, why, and writes nothing."""
-    run_id = make_run(instance, DagsterRunStatus.STARTED, tags=DEAD)
+    for status in (DagsterRunStatus.NOT_STARTED, DagsterRunStatus.STARTING, DagsterRunStatus.STARTED):
+        run_id = make_run(instance, status, tags=DEAD)
 
-    told = pipeline_status(records, run_id)
+        told = pipeline_status(records, run_id)
 
-    assert (told.status, told.dagster_status) == ("failed", "STARTED")
-    assert told.error is not None
-    assert "4194304" in told.error.reason
-    assert "last bookmark" in told.error.instruction
-    stored = instance.get_run_by_id(run_id)
-    assert stored is not None
-    assert stored.status is DagsterRunStatus.STARTED
+        assert (told.status, told.dagster_status) == ("failed", status.value)
+        assert told.error is not None
+        assert "4194304" in told.error.reason
+        assert "last bookmark" in told.error.instruction
+        stored = instance.get_run_by_id(run_id)
+        assert stored is not None
+        assert stored.status is status
+
+
+def test_a_lost_run_that_was_being_cancelled_is_cancelled(instance: DagsterInstance, records: RunRecords) -> None:
+    """It came to what was asked for."""
+    run_id = make_run(instance, DagsterRunStatus.CANCELING, tags=DEAD)
+
+    assert pipeline_status(records, run_id).status == "cancelled"
 
 
 def test_a_run_on_another_machine_is_not_called_dead(instance: DagsterInstance, records: RunRecords) -> None:
