@@ -41,7 +41,8 @@ def _walk(command: click.Command, path: str) -> Iterator[tuple[str, click.Comman
 
 
 def _help(command: click.Command, path: str) -> str:
-    with click.Context(command, info_name=path, terminal_width=100, max_content_width=100) as context:
+    names = ["-h", "--help"]
+    with click.Context(command, info_name=path, terminal_width=100, help_option_names=names) as context:
         return "\n".join(line.rstrip() for line in command.get_help(context).splitlines())
 
 

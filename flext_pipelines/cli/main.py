@@ -37,6 +37,10 @@ COMMANDS = {
 """Every command: the module that holds it, and its line in ``flext --help``, so that help imports none of them."""
 
 
+CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 110}
+"""Settings of the root context, which those below inherit."""
+
+
 class LazyGroup(click.Group):
     """A group that imports a command's module when that command is used."""
 
@@ -80,7 +84,7 @@ def _print_version(ctx: click.Context, _: click.Parameter, wanted: bool) -> None
         ctx.exit()
 
 
-@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.group(cls=LazyGroup, context_settings=dict(CONTEXT))
 @click.option("--version", is_flag=True, is_eager=True, expose_value=False, callback=_print_version, help="Show it.")
 def flext() -> None:
     """One way to run, watch and check data pipelines.

@@ -1,0 +1,54 @@
+"""A shell: `flext` in this process, with a home of its own."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from flext_pipelines.cli import main, session
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a command came to."""
+
+    code: int
+    out: str
+    err: str
+
+    def json(self) -> Any:
+        """Standard output as JSON."""
+        return json.loads(self.out)
+
+
+Shell = Callable[..., Answer]
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """FLEXT_HOME of this test."""
+    monkeypatch.setenv("FLEXT_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("FLEXT_ACTOR", "tester")
+    return tmp_path / "home"
+
+
+@pytest.fixture
+def flext(home: Path, capsys: pytest.CaptureFixture[str]) -> Iterator[Shell]:
+    """Run `flext` with words and give exit code and outputs."""
+
+    def call(*words: str) -> Answer:
+        capsys.readouterr()
+        code = main.run(words)
+        captured = capsys.readouterr()
+        return Answer(code, captured.out, captured.err)
+
+    yield call
+    session.settings.cache_clear()
+    session.bus.cache_clear()
