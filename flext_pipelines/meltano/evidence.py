@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from flext_pipelines.meltano.lines import clip
 from flext_pipelines.meltano.log import Side
-from flext_pipelines.meltano.process import Ending
+from flext_pipelines.meltano.running import Ending
 from flext_pipelines.meltano.tally import BlockTally, PluginWords, Tally
 
 _STATE_ID = re.compile(r"[^:]*:(?P<tap>[^:]+)-to-(?P<target>[^:]+)")

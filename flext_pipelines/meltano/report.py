@@ -23,8 +23,8 @@ from flext_pipelines.meltano.tally import BlockTally, StreamTally, Tally
 if TYPE_CHECKING:
     from flext_pipelines.meltano.catalogue import ProjectCatalogue
     from flext_pipelines.meltano.plan import Plan, RunRequest
-    from flext_pipelines.meltano.process import Ended
     from flext_pipelines.meltano.project import MeltanoProject
+    from flext_pipelines.meltano.running import Ended
 
 
 @dataclass(frozen=True)

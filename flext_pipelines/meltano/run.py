@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import uuid
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, TextIO
@@ -24,9 +24,10 @@ from flext_pipelines.meltano.failures import cancelled, verdict
 from flext_pipelines.meltano.lines import Tail
 from flext_pipelines.meltano.log import JobStarted, parse_line
 from flext_pipelines.meltano.plan import Plan, RunRequest, make_plan
-from flext_pipelines.meltano.process import Ended, Graces, Invocation, Running, launch
+from flext_pipelines.meltano.process import Invocation, launch
 from flext_pipelines.meltano.redaction import Redactor, dotenv_values
 from flext_pipelines.meltano.report import Readings, evidence_of, pipeline_run
+from flext_pipelines.meltano.running import Ended, Graces, Running
 from flext_pipelines.meltano.sandbox import Sandbox, make_sandbox
 from flext_pipelines.meltano.state import read_states
 from flext_pipelines.meltano.tally import Tally
@@ -34,7 +35,9 @@ from flext_pipelines.settings import environment as process_environment
 from flext_pipelines.values import Progress, ignore_progress
 
 if TYPE_CHECKING:
-    from pydantic import SecretStr
+    from pathlib import Path
+
+    from pydantic import JsonValue, SecretStr
 
     from flext_pipelines.meltano.catalogue import ProjectCatalogue
     from flext_pipelines.meltano.outcome import PipelineRun
@@ -126,6 +129,37 @@ class MeltanoRunner:
             keep = [lock.handle for lock in (installed, sandbox.lock, *held) if lock.handle is not None]
             one = _OneRun(self, project, catalogue, plan, request, run_id, sandbox, on_progress)
             return one.perform(echo, should_stop, keep)
+
+    def extract(  # the port of ``commands.data.TapRunner``; each keyword is said there
+        self,
+        tap: str,
+        stream: str,
+        *,
+        batches: Path,
+        state: Mapping[str, JsonValue] | None = None,
+        replication_key: str | None = None,
+        full_table: bool = False,
+        environment: str | None = None,
+        run_id: str | None = None,
+    ) -> Generator[bytes, None, None]:
+        """Run one stream of a tap without a target; see ``tap_alone.TapRun``."""
+        from flext_pipelines.meltano.tap_alone import TapRun
+
+        project = self.project.in_environment(environment)
+        project.check()
+        run = TapRun(
+            project,
+            tap,
+            stream,
+            batches,
+            state,
+            replication_key,
+            full_table,
+            run_id,
+            self.timeout_seconds,
+            self.plugin_env,
+        )
+        return run.lines(self.read(project))
 
 
 @dataclass

@@ -16,7 +16,6 @@ import os
 import re
 import select
 import signal
-import subprocess
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -27,7 +26,8 @@ from typing import TYPE_CHECKING
 from flext_pipelines.errors import FlextError
 from flext_pipelines.meltano import warm_child
 from flext_pipelines.meltano.environment import child_environment
-from flext_pipelines.meltano.process import Invocation, Pipes, spawn
+from flext_pipelines.meltano.process import Invocation, spawn
+from flext_pipelines.meltano.running import Child, Pipes
 from flext_pipelines.settings import environment as process_environment
 
 if TYPE_CHECKING:
@@ -56,7 +56,7 @@ class Warm:
         owner: Our process id: a fork of ours must not use it too.
     """
 
-    process: subprocess.Popen[bytes]
+    process: Child
     pipes: Pipes
     env: Mapping[str, str] = field(repr=False)
     control: int

@@ -14,7 +14,8 @@ import psutil
 import pytest
 
 from flext_pipelines.errors import TimedOutError, UnavailableError
-from flext_pipelines.meltano.process import Graces, Invocation, Running, launch, run_to_end
+from flext_pipelines.meltano.process import Invocation, launch, run_to_end
+from flext_pipelines.meltano.running import Graces, Running
 
 pytestmark = pytest.mark.process
 
