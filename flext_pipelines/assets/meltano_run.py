@@ -60,6 +60,7 @@ def perform(
     Raises:
         InvalidMessageError: The options of the run do not make a valid message.
     """
+    _name_pipeline(context, block)
     log = StepLog(context.log)
     bus: Bus = getattr(context.resources, BUS)
     message = cast(
@@ -70,6 +71,12 @@ def perform(
     if result.error is None:
         return RunSoFar(result.unwrap(), None)
     return RunSoFar(run_of(result.error), result.error)
+
+
+def _name_pipeline(context: dg.AssetExecutionContext, block: BlockPlan) -> None:
+    """Tag a run of mere assets (the UI's Materialize, a backfill), so that it is found among the pipeline's runs."""
+    if Tag.PIPELINE not in context.run.tags:
+        context.instance.add_run_tags(context.run.run_id, {Tag.PIPELINE: block.owner.name})
 
 
 def _payload(

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from datetime import datetime
 from typing import TYPE_CHECKING, NamedTuple
-from zoneinfo import ZoneInfo
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import dagster as dg
 
@@ -56,6 +56,13 @@ def partitions_definition(partitions: Partitions | None) -> dg.PartitionsDefinit
             raise ConfigError("Static partitions have no keys", "Add `keys: [...]` under `partitions` in meltano.yml")
         return dg.StaticPartitionsDefinition(list(partitions.keys))
     window_type, form = _TIME_WINDOWS[partitions.kind]
+    try:
+        ZoneInfo(partitions.timezone)
+    except (ZoneInfoNotFoundError, ValueError):
+        raise ConfigError(
+            f"Partitions name the time zone {partitions.timezone!r}, which nobody knows",
+            "Write an IANA name such as Europe/Berlin in meltano.yml",
+        ) from None
     start = _instant("start", partitions.start, partitions.timezone)
     if start is None:
         raise ConfigError(

@@ -10,6 +10,7 @@ What belongs here: what one pipeline becomes. What does not: bodies of assets (`
 import re
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
 from typing import NamedTuple, cast
@@ -96,16 +97,32 @@ def _source(block: BlockPlan, path: tuple[str, ...]) -> dg.AssetSpec:
 def _appearance(
     catalogue: ProjectCatalogue, block: BlockPlan, places: Callable[[str], Mapping[str, object]]
 ) -> Appearance:
-    annotations = block.owner.annotations
     target = catalogue.plugin(block.block.target or "", "loaders")
+    owners, tags = _texts(block.owner, "owners"), _tags(block.owner)
+    with refused(f"annotations.flext of {block.owner.source} {block.owner.name}"):
+        dg.AssetSpec(dg.AssetKey(block.owner.name), owners=owners, tags=tags)
     return Appearance(
         group=_NOT_IN_NAME.sub("_", block.owner.name),
         kinds=frozenset({"meltano", "singer", *([_kind_of(target.name)] if target else [])}),
-        owners=_texts(block.owner, "owners"),
-        tags=_tags(block.owner),
+        owners=owners,
+        tags=tags,
         metadata=places(block.owner.name),
-        freshness=freshness_of(block.owner) if annotations else None,
+        freshness=freshness_of(block.owner),
     )
+
+
+@contextmanager
+def refused(what: str) -> Iterator[None]:
+    """What Dagster does not accept of a declaration is an error in ``meltano.yml`` and no fault of ours.
+
+    Raises:
+        ConfigError: Dagster's reason, behind what it is about.
+    """
+    try:
+        yield
+    except dg.DagsterInvalidDefinitionError as error:
+        reason = str(error).splitlines()[0].rstrip(".")
+        raise ConfigError(f"{what}: {reason}", "Correct it in meltano.yml", {"declaration": what}) from None
 
 
 def _kind_of(target: str) -> str:
@@ -238,13 +255,14 @@ def _schedule(name: str, schedule: Schedule, pipeline: PipelinePlan) -> dg.Sched
         if not keys:
             yield dg.SkipReason("No partition is complete yet")
 
-    return dg.ScheduleDefinition(
-        name=name,
-        job_name=pipeline.job,
-        cron_schedule=schedule.cron,
-        execution_timezone=schedule.timezone,
-        execution_fn=due,
-        default_status=dg.DefaultScheduleStatus.RUNNING if enabled else dg.DefaultScheduleStatus.STOPPED,
-        description=f"Schedule `{schedule.name}` of meltano.yml",
-        tags={Tag.PIPELINE: schedule.pipeline},
-    )
+    with refused(f"schedule {schedule.name}"):
+        return dg.ScheduleDefinition(
+            name=name,
+            job_name=pipeline.job,
+            cron_schedule=schedule.cron,
+            execution_timezone=schedule.timezone,
+            execution_fn=due,
+            default_status=dg.DefaultScheduleStatus.RUNNING if enabled else dg.DefaultScheduleStatus.STOPPED,
+            description=f"Schedule `{schedule.name}` of meltano.yml",
+            tags={Tag.PIPELINE: schedule.pipeline},
+        )

@@ -79,6 +79,7 @@ def test_static_partitions_are_their_keys() -> None:
         (Partitions(kind="static"), "keys"),
         (Partitions(kind="daily"), "start"),
         (Partitions(kind="daily", start="yesterday"), "yesterday"),
+        (Partitions(kind="daily", start="2024-01-01", timezone="Mars/Base"), "Mars/Base"),
     ],
 )
 def test_partitions_that_make_no_sense_are_refused_with_what_is_missing(partitions: Partitions, named: str) -> None:

@@ -206,6 +206,33 @@ def test_an_annotation_that_makes_no_sense_is_refused_by_name(annotations: dict[
         freshness_of(pipeline)
 
 
+@pytest.mark.parametrize(
+    ("annotations", "schedule", "told"),
+    [
+        ({"owners": ["me"]}, Schedule(name="n", pipeline="daily", cron="@daily"), "of job daily: Invalid owner 'me'"),
+        (
+            {"tags": {"a b": "c"}},
+            Schedule(name="n", pipeline="daily", cron="@daily"),
+            "of job daily: Found invalid tag",
+        ),
+        ({}, Schedule(name="n", pipeline="daily", cron="0 25 * * *"), "schedule n: Found invalid cron"),
+        (
+            {},
+            Schedule(name="n", pipeline="daily", cron="@daily", timezone="Mars/Base"),
+            "schedule n: Invalid execution",
+        ),
+    ],
+)
+def test_what_dagster_does_not_accept_is_an_error_of_the_project(
+    annotations: dict[str, object], schedule: Schedule, told: str
+) -> None:
+    """Its reason is told with the job or schedule it is about, and not as a stack."""
+    pipeline = Pipeline.model_validate({"name": "daily", "blocks": [el()], "annotations": annotations})
+
+    with pytest.raises(ConfigError, match=told):
+        build_definitions(catalogue(pipeline, schedules=[schedule]))
+
+
 def test_a_schedule_of_fixed_partitions_runs_each_of_them() -> None:
     """North and south are both due at every tick."""
     pipeline = Pipeline(name="daily", blocks=(el(),), partitions=Partitions(kind="static", keys=("north", "south")))

@@ -234,6 +234,19 @@ def test_a_borrowed_block_runs_in_the_name_of_the_borrower(instance: dg.DagsterI
     assert _materialized(result)["shop/orders"]["flext/pipeline"] == "nightly"
 
 
+def test_a_run_of_mere_assets_counts_as_a_run_of_their_pipeline(instance: dg.DagsterInstance) -> None:
+    """What somebody materializes on an asset's page is found among the pipeline's runs."""
+    definitions = build_definitions(DAILY, bus=Runner([run(stream("orders"))]).bus())
+
+    result = definitions.resolve_implicit_global_asset_job_def().execute_in_process(
+        instance=instance, asset_selection=[ORDERS]
+    )
+
+    made = instance.get_run_by_id(result.run_id)
+    assert made is not None
+    assert made.tags[Tag.PIPELINE] == "daily"
+
+
 def test_a_partition_is_a_window_and_a_state_of_its_own(instance: dg.DagsterInstance) -> None:
     """The message names the partition and its bounds, and a full partition says how many rows it has."""
     project = catalogue(
