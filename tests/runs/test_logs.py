@@ -43,6 +43,20 @@ class LongRun:
         self.run_id = run_id
 
 
+@pytest.fixture
+def stored(settings: Settings) -> Settings:
+    """SQLite is enough here: ``test_records`` holds both storages and both readers to one contract."""
+    return settings
+
+
+@pytest.fixture
+def records(stored: Settings, instance: DagsterInstance) -> Iterator[RunRecords]:
+    """The reader of a shell, on a home that an instance has made."""
+    reader = open_records(stored)
+    yield reader
+    reader.close()
+
+
 @pytest.fixture(scope="module")
 def long_run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LongRun]:
     """Made once for this module."""

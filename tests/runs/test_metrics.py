@@ -16,10 +16,26 @@ from tests.runs.conftest import SAMPLE
 from tests.runs.stories import make_run, materialize
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from dagster import DagsterInstance
 
     from flext_pipelines.runs.records import RunRecords
     from flext_pipelines.settings import Settings
+
+
+@pytest.fixture
+def stored(settings: Settings) -> Settings:
+    """SQLite is enough here: ``test_records`` holds both storages and both readers to one contract."""
+    return settings
+
+
+@pytest.fixture
+def records(stored: Settings, instance: DagsterInstance) -> Iterator[RunRecords]:
+    """The reader of a shell, on a home that an instance has made."""
+    reader = open_records(stored)
+    yield reader
+    reader.close()
 
 
 def test_the_numbers_of_a_real_run_are_read_back(settings: Settings) -> None:

@@ -130,6 +130,7 @@ def test_a_real_run_reads_the_same_by_sql_and_by_dagster(stored: Settings, insta
     for run_id in (good, bad):
         assert by_sql.events(run_id, 0, 1000) == by_dagster.events(run_id, 0, 1000)
         assert by_sql.materializations(run_id) == by_dagster.materializations(run_id)
+        assert by_sql.outputs(run_id) == by_dagster.outputs(run_id)
         assert by_sql.captures(run_id) == by_dagster.captures(run_id) != ()
         assert by_sql.worker(run_id) == by_dagster.worker(run_id) is not None
         kinds = ("STEP_START", "STEP_FAILURE", "ASSET_MATERIALIZATION", "RUN_SUCCESS")

@@ -13,6 +13,7 @@ from flext_pipelines.runs.instance import open_instance
 from flext_pipelines.runs.launch import launch
 from flext_pipelines.runs.liveness import host_name
 from flext_pipelines.runs.location import RUN_STATUS, Tag
+from flext_pipelines.runs.records import open_records
 from flext_pipelines.runs.status import list_runs, overview, pipeline_status
 from tests.runs.conftest import SAMPLE
 from tests.runs.stories import make_run, materialize
@@ -27,6 +28,20 @@ if TYPE_CHECKING:
 
 DEAD = {Tag.PID: "4194304", Tag.HOST: host_name(), Tag.PROCESS_STARTED: "1.0"}
 """Tags of a run whose process cannot be there: its number is above the kernel's highest."""
+
+
+@pytest.fixture
+def stored(settings: Settings) -> Settings:
+    """SQLite is enough here: ``test_records`` holds both storages and both readers to one contract."""
+    return settings
+
+
+@pytest.fixture
+def records(stored: Settings, instance: DagsterInstance) -> Iterator[RunRecords]:
+    """The reader of a shell, on a home that an instance has made."""
+    reader = open_records(stored)
+    yield reader
+    reader.close()
 
 
 @pytest.fixture
