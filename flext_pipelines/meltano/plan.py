@@ -66,6 +66,7 @@ class Plan:
         state_ids: Of the ``el`` blocks, in order.
         streams: Wanted streams by tap; empty when all selected ones are.
         suffix: Part of the state ids that is the run's own: a partition.
+        former_state_id: Where Meltano's own scheduler has kept the bookmarks of an extract-and-load schedule.
         variables: What the request puts into the environment.
     """
 
@@ -75,6 +76,7 @@ class Plan:
     state_ids: tuple[str, ...]
     streams: Mapping[str, tuple[str, ...]]
     suffix: str | None
+    former_state_id: str | None
     variables: Mapping[str, str | SecretStr] = field(repr=False)
 
     @property
@@ -120,7 +122,9 @@ def make_plan(project: MeltanoProject, catalogue: ProjectCatalogue, request: Run
         **{variable(tap, "_select_filter"): json.dumps(names) for tap, names in wanted.items()},
         **request.env,
     }
-    return Plan(name, words, blocks, ids, wanted, suffix, variables)
+    pipeline = catalogue.pipeline(request.pipeline) if request.pipeline else None
+    former = pipeline.state_id if pipeline is not None and suffix is None and len(ids) == 1 else None
+    return Plan(name, words, blocks, ids, wanted, suffix, former, variables)
 
 
 def _blocks(

@@ -29,7 +29,7 @@ from flext_pipelines.meltano.redaction import Redactor, dotenv_values
 from flext_pipelines.meltano.report import Readings, evidence_of, pipeline_run
 from flext_pipelines.meltano.running import Ended, Graces, Running
 from flext_pipelines.meltano.sandbox import Sandbox, make_sandbox
-from flext_pipelines.meltano.state import read_states
+from flext_pipelines.meltano.state import State, read_states
 from flext_pipelines.meltano.tally import Tally
 from flext_pipelines.settings import environment as process_environment
 from flext_pipelines.values import Progress, ignore_progress
@@ -180,7 +180,7 @@ class _OneRun:
     def perform(self, echo: Echo | None, should_stop: Callable[[], bool] | None, keep: list[int]) -> PipelineRun:
         """Start it, wait for it, judge it."""
         invocation = self._invocation()
-        before = read_states(self.project, self.plan.state_ids)
+        before = self._states_before()
         timeout = self.request.timeout_seconds or self.runner.timeout_seconds
         with contextlib.ExitStack() as stack:
             file = stack.enter_context(self._log_file())
@@ -203,6 +203,22 @@ class _OneRun:
                 self._tell_cancelled(Ended(-1, "stopped", 0), listener.tally, before)
                 raise
         return self._judge(ended, listener.tally, before, timeout)
+
+    def _states_before(self) -> Mapping[str, State]:
+        """The bookmarks; of an extract-and-load schedule at its first run those that Meltano's scheduler has kept.
+
+        ``meltano schedule run`` calls ``meltano el`` with a state id of the schedule's own. Starting without it would
+        extract everything again.
+        """
+        former, ids = self.plan.former_state_id, self.plan.state_ids
+        found = read_states(self.project, [*ids, *([former] if former else [])])
+        if former is None or former not in found or ids[0] in found or former == ids[0]:
+            return {state_id: state for state_id, state in found.items() if state_id in ids}
+        from flext_pipelines.meltano import state_store
+
+        state_store.write_state(self.project, ids[0], found[former])
+        self.on_progress(Progress(text=f"{ids[0]}: bookmarks taken over from {former}"))
+        return {ids[0]: found[former]}
 
     def _invocation(self) -> Invocation:
         self.sandbox.take_catalogs(self.project, () if self._refresh else self.plan.taps)

@@ -38,7 +38,7 @@ from flext_pipelines.meltano.outcome import PipelineRun
 from flext_pipelines.meltano.plan import RunRequest
 from flext_pipelines.meltano.run import MeltanoRunner
 from flext_pipelines.meltano.running import Graces
-from flext_pipelines.meltano.state import bookmarks, read_states
+from flext_pipelines.meltano.state import bookmarks, read_states, write_state
 from flext_pipelines.values import Progress
 from tests.meltano.projects import loaded, opened, script, tap, target, write_project
 
@@ -521,6 +521,29 @@ def test_the_projects_own_habits_do_not_disturb_a_run(tmp_path: Path) -> None:
             *(f"{n}_script.py" for n in ("mapper", "tap", "target", "tool")),
         ]
     )
+
+
+def test_a_schedule_goes_on_where_meltanos_scheduler_stopped(tmp_path: Path) -> None:
+    """Meltano keeps the bookmarks of an extract-and-load schedule under the schedule's own state id."""
+    schedule = {
+        "name": "nightly",
+        "extractor": "tap-a",
+        "loader": "target-b",
+        "interval": "@daily",
+        "transform": "skip",
+    }
+    runner = project(tmp_path, tap_config={"rows": 5}, schedules=[schedule])
+    former = runner.catalogue().pipelines[-1].state_id
+    assert former
+    runner.run(J)
+    kept = read_states(runner.project, [STATE])[STATE]
+    write_state(runner.project, STATE, None)
+    write_state(runner.project, former, kept)
+
+    run = project(tmp_path, tap_config={"rows": 7}, schedules=[schedule]).run(RunRequest(pipeline="nightly"))
+
+    assert [(s.bookmark_before, s.loaded, s.bookmark_after) for s in run.streams] == [("5", 2, "7")]
+    assert loaded(tmp_path / "project") == list(range(1, 8))
 
 
 def test_settings_of_one_run_reach_the_plugin(tmp_path: Path) -> None:
