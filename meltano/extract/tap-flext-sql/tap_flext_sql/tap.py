@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import os
 import sys
 from functools import cached_property
@@ -33,7 +34,8 @@ class TapFlextSQL(Tap):
     """Singer tap for SQL databases that reads Arrow and sends Parquet batches or records."""
 
     name = "tap-flext-sql"
-    config_jsonschema: ClassVar[dict[str, Any]] = CONFIG_JSONSCHEMA
+    config_jsonschema: ClassVar[dict[str, Any]] = copy.deepcopy(CONFIG_JSONSCHEMA)
+    """A copy, because the SDK adds its own settings to it."""
     dynamic_catalog = True
     message_writer_class = MessageWriter
     message_writer: MessageWriter

@@ -9,8 +9,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from postgresql_server import PostgresServer, running_server
-from running import Tables
+from tap_postgresql_server import PostgresServer, running_server
+from tap_running import Tables
 
 
 @pytest.fixture(autouse=True)

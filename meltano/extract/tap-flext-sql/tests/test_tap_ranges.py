@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from running import batches_in, discover, sync
+from tap_running import batches_in, discover, sync
 
 from tap_flext_sql.columns import Column, Kind
 from tap_flext_sql.errors import ColumnMissingError, SettingsError

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from running import Json, Output, batches_in, parse, start, sync
+from tap_running import Json, Output, batches_in, parse, start, sync
 
 pytestmark = pytest.mark.process
 

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from oracle_fake import FakeOracleConnection
-from running import Tables
+from tap_oracle_fake import FakeOracleConnection
+from tap_running import Tables
 
 from tap_flext_sql.columns import Column, Kind
 from tap_flext_sql.errors import TableMissingError

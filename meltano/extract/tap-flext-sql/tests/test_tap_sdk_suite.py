@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from postgresql_server import PostgresServer
-from running import Tables, discover
 from singer_sdk.testing import get_tap_test_class
+from tap_postgresql_server import PostgresServer
+from tap_running import Tables, discover
 
 from tap_flext_sql.catalog import FoundTable, catalog_entry
 from tap_flext_sql.columns import Column, Kind

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from running import Json, batches_in, discover, sync
+from tap_running import Json, batches_in, discover, sync
 
 from tap_flext_sql.errors import SettingsError, TapError
 

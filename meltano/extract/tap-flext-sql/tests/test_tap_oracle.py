@@ -225,7 +225,7 @@ def test_the_real_driver_has_what_the_protocol_names() -> None:
 
 def test_a_refused_oracle_connection_is_named_without_the_password() -> None:
     """The real driver in thin mode: nothing listens, the error names the place and not the password."""
-    from postgresql_server import free_port
+    from tap_postgresql_server import free_port
 
     config = {"dialect": "oracle", "host": "127.0.0.1", "port": free_port(), "service_name": "X", "user": "u",
               "password": "t0psecret"}  # fmt: skip

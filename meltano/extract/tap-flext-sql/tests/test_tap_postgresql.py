@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from running import Json, Tables, batches_in, discover, sync
+from tap_running import Json, Tables, batches_in, discover, sync
 
 from tap_flext_sql.errors import SettingsError
 from tap_flext_sql.pump import StopRequested, StopSignal, in_background

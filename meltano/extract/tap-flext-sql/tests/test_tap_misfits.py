@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from running import batches_in, sync
+from tap_running import batches_in, sync
 
 from tap_flext_sql.errors import ValueMisfitError
 

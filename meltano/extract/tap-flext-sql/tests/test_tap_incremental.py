@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from running import Json, batches_in, sync
+from tap_running import Json, batches_in, sync
 
 from tap_flext_sql.bookmarks import Progress, parse_value, render_value, step_back
 from tap_flext_sql.columns import Column, Kind

@@ -9,8 +9,8 @@ from typing import Any
 
 import adbc_driver_manager
 import pytest
-from postgresql_server import PASSWORD, PostgresServer, free_port
-from running import Ended, Json, Tables, batches_in, discover, run, start, sync
+from tap_postgresql_server import PASSWORD, PostgresServer, free_port
+from tap_running import Ended, Json, Tables, batches_in, discover, run, start, sync
 
 from tap_flext_sql import errors
 from tap_flext_sql.errors import TapError, explain
