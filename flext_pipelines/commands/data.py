@@ -21,7 +21,8 @@ from flext_pipelines.data.dataset import LATEST, DataReference, Manifest, Mode, 
 from flext_pipelines.data.extract import Extraction, extract
 from flext_pipelines.data.formats import OutputFormat
 from flext_pipelines.data.intake import ExtractMode, ExtractRequest
-from flext_pipelines.data.load import Load, LoadMode, LoadRequest, load
+from flext_pipelines.data.load import load
+from flext_pipelines.data.load_request import Load, LoadMode, LoadRequest
 from flext_pipelines.data.rules import Rule
 from flext_pipelines.data.transform import ErrorHandling, Transformation, TransformRequest, fingerprint, transform
 from flext_pipelines.data.validate import MOST_FAILING_ROWS, ValidateRequest, ValidationReport, validate

@@ -219,7 +219,7 @@ class Compiler:
             self._known(column, where)
         names = [identifier(column) for column in columns]
         row, whole = _together(names), " AND ".join(f"{name} IS NOT NULL" for name in names)
-        twice = f"SELECT {row} FROM {DATA} WHERE {whole} GROUP BY {', '.join(names)} HAVING count(*) > 1"  # noqa: S608
+        twice = f"SELECT {row} FROM {DATA} WHERE {whole} GROUP BY {', '.join(names)} HAVING count(*) > 1"  # noqa: S608  quoted names only
         return f"({whole} AND {row} IN ({twice}))", f"{', '.join(columns)} is not unique"
 
     def _exists(
@@ -245,7 +245,7 @@ class Compiler:
         whole = " AND ".join(f"{name} IS NOT NULL" for name in here)
         theirs = " AND ".join(f"{identifier(other)} IS NOT NULL" for other in there)
         wanted, held = _together([one for one, _ in pairs]), _together([other for _, other in pairs])
-        fails = f"({whole} AND {wanted} NOT IN (SELECT {held} FROM {relation} WHERE {theirs}))"  # noqa: S608
+        fails = f"({whole} AND {wanted} NOT IN (SELECT {held} FROM {relation} WHERE {theirs}))"  # noqa: S608  quoted names only
         return fails, f"{', '.join(columns)} does not exist in {check.reference} ({', '.join(there)})"
 
     def _expression(self, sql: str, where: str) -> tuple[str, str]:
@@ -259,12 +259,12 @@ class Compiler:
         fresh = column.freshness
         assert fresh is not None
         quoted = identifier(name)
-        newest = self._asked(f"{name}.freshness", f"SELECT max({quoted}) FROM {DATA}")  # noqa: S608
+        newest = self._asked(f"{name}.freshness", f"SELECT max({quoted}) FROM {DATA}")  # noqa: S608  quoted names only
         oldest = self._as_of - fresh.age
         limit = f"TIMESTAMPTZ {literal(oldest.isoformat())}"
         met = self._asked(
             f"{name}.freshness",
-            f"SELECT coalesce(TRY_CAST(max({quoted}) AS TIMESTAMPTZ) >= {limit}, false) FROM {DATA}",  # noqa: S608
+            f"SELECT coalesce(TRY_CAST(max({quoted}) AS TIMESTAMPTZ) >= {limit}, false) FROM {DATA}",  # noqa: S608  quoted names only
         )
         severity = fresh.severity or column.severity or self._contract.severity
         told = f"newest {name} is {newest}; it may be {fresh.max_age} old at {self._as_of.isoformat()}"
@@ -274,7 +274,7 @@ class Compiler:
         bounds = self._contract.row_count
         if bounds is None:
             return
-        rows = self._engine.number(f"SELECT count(*) FROM {DATA}")  # noqa: S608
+        rows = self._engine.number(f"SELECT count(*) FROM {DATA}")  # noqa: S608  quoted names only
         met = (bounds.min is None or rows >= bounds.min) and (bounds.max is None or rows <= bounds.max)
         wanted = f"{bounds.min if bounds.min is not None else 0} to {bounds.max if bounds.max is not None else 'any'}"
         severity = bounds.severity or self._contract.severity
@@ -290,7 +290,7 @@ class Compiler:
 
     def _try(self, where: str, expression: str) -> None:
         """Let DuckDB bind an expression before any row is read, to name the check that is wrong."""
-        self._asked(where, f"SELECT {expression} FROM {DATA} LIMIT 0", empty=True)  # noqa: S608
+        self._asked(where, f"SELECT {expression} FROM {DATA} LIMIT 0", empty=True)  # noqa: S608  quoted names only
         if " FROM " not in expression and DATA not in expression and expression.startswith("CAST('"):
             self._asked(where, f"SELECT {expression}")
 

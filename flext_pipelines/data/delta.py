@@ -73,6 +73,6 @@ def _changed(engine: Engine, known: Sequence[Path], keys: Sequence[str]) -> str:
         for name in names
     )
     return (
-        f"SELECT c.* EXCLUDE (__n) FROM (SELECT *, row_number() OVER () AS __n FROM candidates) c "  # noqa: S608
+        f"SELECT c.* EXCLUDE (__n) FROM (SELECT *, row_number() OVER () AS __n FROM candidates) c "  # noqa: S608  quoted names only
         f"ANTI JOIN ({base}) k ON {equal} ORDER BY c.__n"
     )

@@ -13,15 +13,15 @@ import json
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
-from flext_pipelines.data.dataset import DataReference
+from flext_pipelines.data.load_request import KEYED, Load, LoadRequest
 from flext_pipelines.data.load_source import LoadSource, load_source
 from flext_pipelines.data.sources import Origin, Tables, origin_of
 from flext_pipelines.data.warehouse.dialect import JOURNAL_COLUMNS
 from flext_pipelines.data.warehouse.target import TableName
-from flext_pipelines.errors import ConflictError, ContractBrokenError, LoadFailedError, NotFoundError, UsageError
-from flext_pipelines.values import Progress, Value, ignore_progress
+from flext_pipelines.errors import ConflictError, ContractBrokenError, LoadFailedError, NotFoundError
+from flext_pipelines.values import Progress, ignore_progress
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -32,72 +32,7 @@ if TYPE_CHECKING:
     from flext_pipelines.data.landing import LandingZone
     from flext_pipelines.data.warehouse.target import Target
 
-LoadMode = Literal["append", "overwrite", "upsert", "merge"]
 JOURNAL = "_flext_loads"
-_KEYED = {"upsert", "merge"}
-
-
-@dataclass(frozen=True, slots=True)
-class LoadRequest:
-    """What to load where; see ``LoadDataCommand``."""
-
-    source: DataReference
-    table: TableName
-    mode: LoadMode = "append"
-    merge_keys: tuple[str, ...] = ()
-    delete_missing: bool = False
-    batch_size: int = 100_000
-    create_table: bool = True
-    add_columns: bool = True
-    truncate: bool = False
-    dedup_keys: tuple[str, ...] = ()
-    dedup_order_by: str | None = None
-    expected_record_count: int | None = None
-    post_load_validation: bool = True
-    reload: bool = False
-
-    @property
-    def at_once(self) -> bool:
-        """Whether everything happens in one transaction: the table is never seen half replaced."""
-        return self.mode == "overwrite" or self.truncate or self.delete_missing
-
-
-class Load(Value):
-    """What a load came to.
-
-    Attributes:
-        reference: What was loaded.
-        table: Where.
-        mode: How.
-        rows_read: Rows of the source.
-        deduplicated: Rows left out, because a later row has the same keys.
-        inserted: New rows.
-        updated: Rows that took other values.
-        unchanged: Rows that the table held already, equal (``merge``).
-        deleted: Rows that went (``overwrite``, ``truncate``, ``delete_missing``).
-        rows_in_table: Rows that the table holds now.
-        batches: Transactions it took, or batches within the one.
-        resumed_at: Rows that an earlier, broken-off load had brought.
-        already_loaded: True when all of it was in the table already.
-        verified: Whether the counts were verified in the target.
-        columns_added: Columns that the table did not have.
-    """
-
-    reference: DataReference
-    table: str
-    mode: LoadMode
-    rows_read: int
-    deduplicated: int
-    inserted: int
-    updated: int
-    unchanged: int
-    deleted: int
-    rows_in_table: int
-    batches: int
-    resumed_at: int = 0
-    already_loaded: bool = False
-    verified: bool
-    columns_added: tuple[str, ...] = ()
 
 
 @dataclass(slots=True)
@@ -130,29 +65,15 @@ def load(
         LoadFailedError: The target refused, or its counts do not agree.
     """
     with closing(target):
-        _check(request)
+        request.check()
         origin = origin_of(landing, request.source)
-        unique_by = request.dedup_keys or (request.merge_keys if request.mode in _KEYED else ())
-        keys = request.merge_keys if request.mode in _KEYED else ()
+        unique_by = request.dedup_keys or (request.merge_keys if request.mode in KEYED else ())
+        keys = request.merge_keys if request.mode in KEYED else ()
         with load_source(
             scratch, origin, tables, unique_by=unique_by, keys=keys, order_by=request.dedup_order_by
         ) as source:
             _check_expected(request, source)
             return _Loading(target, request, source, origin, on_progress).perform()
-
-
-def _check(request: LoadRequest) -> None:
-    if request.mode in _KEYED and not request.merge_keys:
-        raise UsageError(f"{request.mode} needs merge_keys", "Name the columns that tell rows apart")
-    if request.delete_missing and request.mode != "merge":
-        raise UsageError("delete_missing goes with load_mode merge only", "Use merge, or overwrite")
-    if request.dedup_order_by and not (request.dedup_keys or request.mode in _KEYED):
-        raise UsageError("dedup_order_by needs dedup_keys", "Name the columns whose doubles are left out")
-    if request.mode in _KEYED and request.dedup_keys and set(request.dedup_keys) - set(request.merge_keys):
-        raise UsageError(
-            "dedup_keys beyond merge_keys would leave several rows of one key",
-            "Leave dedup_keys out: upsert and merge keep the last row of each key",
-        )
 
 
 def _check_expected(request: LoadRequest, source: LoadSource) -> None:
@@ -246,7 +167,7 @@ class _Loading:
                 )
             # What the journal knows of a table that is gone is not in it any more.
             self._forget(all_of_table=True)
-            keys = request.merge_keys if request.mode in _KEYED else ()
+            keys = request.merge_keys if request.mode in KEYED else ()
             target.execute(self._dialect.create_table(request.table, self._source.schema, keys))
         else:
             self._match_columns()
@@ -306,7 +227,7 @@ class _Loading:
         """One batch into the table, its counts checked before the transaction ends."""
         request, target, dialect = self._request, self._target, self._dialect
         stage = target.stage(batch)
-        if request.mode not in _KEYED:
+        if request.mode not in KEYED:
             inserted = target.execute(dialect.insert(request.table, stage, self._names))
             self._agree(inserted, batch.num_rows, "inserted")
         else:
@@ -393,14 +314,14 @@ class _Loading:
         self._forget(all_of_table=False)
         marks = ", ".join(self._dialect.mark(number) for number in range(1, len(values) + 1))
         self._target.execute(
-            f"INSERT INTO {self._dialect.table(self._journal)} ({', '.join(values)}) VALUES ({marks})",  # noqa: S608
+            f"INSERT INTO {self._dialect.table(self._journal)} ({', '.join(values)}) VALUES ({marks})",  # noqa: S608  quoted names only
             list(values.values()),
         )
 
     def _forget(self, *, all_of_table: bool) -> None:
         column, value = ("target_table", str(self._request.table)) if all_of_table else ("load_id", self._id)
         self._target.execute(
-            f"DELETE FROM {self._dialect.table(self._journal)} WHERE {column} = {self._dialect.mark(1)}",  # noqa: S608
+            f"DELETE FROM {self._dialect.table(self._journal)} WHERE {column} = {self._dialect.mark(1)}",  # noqa: S608  quoted names only
             [value],
         )
 
@@ -408,7 +329,7 @@ class _Loading:
         self._on_progress(Progress(kind="count", stream=str(self._request.table), side="loaded", rows=at.rows_done))
 
     def _result(self, at: _Progress, resumed: int, *, already: bool) -> Load:
-        unchanged = at.rows_done - at.inserted - at.updated if self._request.mode in _KEYED else 0
+        unchanged = at.rows_done - at.inserted - at.updated if self._request.mode in KEYED else 0
         rows = self._count()
         self._target.rollback()
         return Load(

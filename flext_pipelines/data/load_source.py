@@ -43,7 +43,7 @@ class LoadSource:
         if keys:
             _no_null_keys(engine, keys)
         columns = ", ".join(f"{_plain(name, kind)} AS {identifier(name)}" for name, kind in kinds.items())
-        numbered = f"(SELECT *, row_number() OVER () AS {_NUMBER} FROM {_DATA})"  # noqa: S608
+        numbered = f"(SELECT *, row_number() OVER () AS {_NUMBER} FROM {_DATA})"  # noqa: S608  quoted names only
         if unique_by:
             parts = ", ".join(identifier(name) for name in unique_by)
             newest = f"{identifier(order_by)} DESC NULLS LAST, " if order_by else ""
@@ -54,8 +54,8 @@ class LoadSource:
             # Asked once, kept in the work file: each batch would sort everything again.
             engine.run(f"CREATE TABLE kept AS FROM {numbered}")
             numbered = "kept"
-        self._sql = f"SELECT {columns} FROM {numbered}"  # noqa: S608
-        read = engine.number(f"SELECT count(*) FROM {_DATA}")  # noqa: S608
+        self._sql = f"SELECT {columns} FROM {numbered}"  # noqa: S608  quoted names only
+        read = engine.number(f"SELECT count(*) FROM {_DATA}")  # noqa: S608  quoted names only
         self.total = engine.number("SELECT count(*) FROM kept") if unique_by else read
         self.deduplicated = read - self.total
         self.schema = engine.schema(self._sql)
@@ -109,7 +109,7 @@ def _have(kinds: dict[str, str], *names: str) -> None:
 
 def _no_null_keys(engine: Engine, keys: Sequence[str]) -> None:
     null = " OR ".join(f"{identifier(key)} IS NULL" for key in keys)
-    found = engine.number(f"SELECT count(*) FROM {_DATA} WHERE {null}")  # noqa: S608
+    found = engine.number(f"SELECT count(*) FROM {_DATA} WHERE {null}")  # noqa: S608  quoted names only
     if found:
         raise ContractBrokenError(
             f"{found} rows have no value in a merge key ({', '.join(keys)})",

@@ -100,18 +100,18 @@ class RowSteps:
     def good(self) -> str:
         """SQL of the rows that went through."""
         if not self.steps:
-            return f"SELECT {', '.join(self._quoted())} FROM ({self._sql})"  # noqa: S608
-        return f"SELECT {', '.join(self._quoted())} FROM ({self._sql}) WHERE {RULE} IS NULL"  # noqa: S608
+            return f"SELECT {', '.join(self._quoted())} FROM ({self._sql})"  # noqa: S608  quoted names only
+        return f"SELECT {', '.join(self._quoted())} FROM ({self._sql}) WHERE {RULE} IS NULL"  # noqa: S608  quoted names only
 
     @property
     def bad(self) -> str:
         """SQL of the rows with errors, as they came in, with the rule's number and the reason."""
         row = ", ".join(f"struct_extract({ROW}, {literal(name)}) AS {identifier(name)}" for name in self._first)
-        return f"SELECT {row}, {RULE} AS _rule, {REASON} AS _reason FROM ({self._sql}) WHERE {RULE} > 0"  # noqa: S608
+        return f"SELECT {row}, {RULE} AS _rule, {REASON} AS _reason FROM ({self._sql}) WHERE {RULE} > 0"  # noqa: S608  quoted names only
 
     def counts(self) -> dict[int | None, int]:
         """Rows by mark: None went through, k failed in rule k, -k was left out by filter k."""
-        rows = self._engine.run(f"SELECT {RULE}, count(*) FROM ({self._sql}) GROUP BY 1")  # noqa: S608
+        rows = self._engine.run(f"SELECT {RULE}, count(*) FROM ({self._sql}) GROUP BY 1")  # noqa: S608  quoted names only
         return {mark if isinstance(mark, int) else None: int(str(count)) for mark, count in rows}
 
     def _quoted(self) -> list[str]:
@@ -135,7 +135,7 @@ class RowSteps:
         listed = ", ".join(
             f"{identifier(old)} AS {identifier(new)}" for old, new in zip(self.columns, names, strict=True)
         )
-        self._sql = f"SELECT {ROW}, {listed}, {RULE}, {REASON} FROM ({self._sql})"  # noqa: S608
+        self._sql = f"SELECT {ROW}, {listed}, {RULE}, {REASON} FROM ({self._sql})"  # noqa: S608  quoted names only
 
     def _type(self, number: int, column: str, kind: str, rule: DataType) -> None:
         quoted = self._have(column)
@@ -151,8 +151,8 @@ class RowSteps:
         # TRY gives null for an error, and a struct for anything else, null values included.
         tried = f"TRY({{'v': ({written})}})"
         value = f"struct_extract({RESERVED}tried, 'v')"
-        self._sql = f"SELECT *, {tried} AS {RESERVED}tried FROM ({self._sql})"  # noqa: S608
-        kind = self._engine.columns(f"(SELECT {value} AS v FROM ({self._sql}))")["v"]  # noqa: S608
+        self._sql = f"SELECT *, {tried} AS {RESERVED}tried FROM ({self._sql})"  # noqa: S608  quoted names only
+        kind = self._engine.columns(f"(SELECT {value} AS v FROM ({self._sql}))")["v"]  # noqa: S608  quoted names only
         failed = f"{RESERVED}tried IS NULL"
         if kind in {"FLOAT", "DOUBLE"}:
             failed += f" OR coalesce(NOT isfinite({value}), false)"
@@ -162,7 +162,7 @@ class RowSteps:
     def _filter(self, number: int, rule: Filter) -> None:
         written = checked_expression(rule.condition, described(number, rule), self.columns)
         tried = f"TRY({{'v': CAST(({written}) AS BOOLEAN)}})"
-        self._sql = f"SELECT *, {tried} AS {RESERVED}tried FROM ({self._sql})"  # noqa: S608
+        self._sql = f"SELECT *, {tried} AS {RESERVED}tried FROM ({self._sql})"  # noqa: S608  quoted names only
         out = f"NOT coalesce(struct_extract({RESERVED}tried, 'v'), false)"
         reason = literal(f"cannot be decided: {rule.condition[:200]}")
         self._marked(number, f"{RESERVED}tried IS NULL", reason, {}, drop=f"{RESERVED}tried", out=out)
@@ -180,7 +180,7 @@ class RowSteps:
             names[existing.get(name.casefold(), name)] = value
         listed = ", ".join(f"{value} AS {identifier(name)}" for name, value in names.items())
         assert drop or not out
-        self._sql = f"SELECT {ROW}, {listed}, {mark}, {why} FROM ({self._sql})"  # noqa: S608
+        self._sql = f"SELECT {ROW}, {listed}, {mark}, {why} FROM ({self._sql})"  # noqa: S608  quoted names only
 
 
 def _not_reserved(name: str) -> None:

@@ -56,7 +56,7 @@ def _have(columns: dict[str, str], *names: str) -> None:
 
 
 def _numbered(base: str, name: str = _ORDER) -> str:
-    return f"(SELECT *, row_number() OVER () AS {name} FROM ({base}))"  # noqa: S608
+    return f"(SELECT *, row_number() OVER () AS {name} FROM ({base}))"  # noqa: S608  quoted names only
 
 
 def _aggregate_sql(one: Aggregate, columns: dict[str, str]) -> str:
@@ -82,7 +82,7 @@ def _aggregation(base: str, columns: dict[str, str], rule: Aggregation) -> str:
     computed = [f"{_aggregate_sql(one, columns)} AS {identifier(one.name)}" for one in rule.aggregates]
     grouped = f" GROUP BY {', '.join(groups)}" if groups else ""
     order = f" ORDER BY {', '.join(f'{group} NULLS LAST' for group in groups)}" if groups else ""
-    return f"SELECT {', '.join([*groups, *computed])} FROM {_numbered(base)}{grouped}{order}"  # noqa: S608
+    return f"SELECT {', '.join([*groups, *computed])} FROM {_numbered(base)}{grouped}{order}"  # noqa: S608  quoted names only
 
 
 def _join(engine: Engine, base: str, columns: dict[str, str], rule: Join, number: int) -> str:
@@ -97,7 +97,7 @@ def _join(engine: Engine, base: str, columns: dict[str, str], rule: Join, number
     if rule.how in {"semi", "anti"}:
         listed = ", ".join(f"l.{identifier(name)}" for name in columns)
         return (
-            f"SELECT {listed} FROM {left_rows} l {rule.how.upper()} JOIN {right_rows} r ON {equal} ORDER BY l._flext_l"  # noqa: S608
+            f"SELECT {listed} FROM {left_rows} l {rule.how.upper()} JOIN {right_rows} r ON {equal} ORDER BY l._flext_l"  # noqa: S608  quoted names only
         )
     keys = {
         here: f"coalesce(l.{identifier(here)}, r.{identifier(other)})"
@@ -110,14 +110,14 @@ def _join(engine: Engine, base: str, columns: dict[str, str], rule: Join, number
     _once([*columns, *names.values()])
     selected += [f"r.{identifier(name)} AS {identifier(new)}" for name, new in names.items()]
     return (
-        f"SELECT {', '.join(selected)} FROM {left_rows} l {rule.how.upper()} JOIN {right_rows} r ON {equal} "  # noqa: S608
+        f"SELECT {', '.join(selected)} FROM {left_rows} l {rule.how.upper()} JOIN {right_rows} r ON {equal} "  # noqa: S608  quoted names only
         "ORDER BY l._flext_l NULLS LAST, r._flext_r NULLS LAST"
     )
 
 
 def _check_unique(engine: Engine, right: str, rule: Join) -> None:
     keys = ", ".join(identifier(name) for name in rule.on.values())
-    twice = engine.run(f"SELECT {keys} FROM {right} GROUP BY ALL HAVING count(*) > 1 ORDER BY ALL LIMIT 3")  # noqa: S608
+    twice = engine.run(f"SELECT {keys} FROM {right} GROUP BY ALL HAVING count(*) > 1 ORDER BY ALL LIMIT 3")  # noqa: S608  quoted names only
     if twice:
         raise TransformFailedError(
             f"{rule.right} holds keys more than once in {', '.join(rule.on.values())}: {', '.join(map(str, twice))}",
@@ -132,7 +132,7 @@ def _pivot(engine: Engine, base: str, columns: dict[str, str], rule: Pivot) -> s
     values: list[str | None] = list(rule.values or ())
     if rule.values is None:
         limit = MOST_PIVOT_COLUMNS + 1
-        found = engine.run(f"SELECT DISTINCT {text} FROM ({base}) ORDER BY 1 NULLS LAST LIMIT {limit}")  # noqa: S608
+        found = engine.run(f"SELECT DISTINCT {text} FROM ({base}) ORDER BY 1 NULLS LAST LIMIT {limit}")  # noqa: S608  quoted names only
         values = [None if row[0] is None else str(row[0]) for row in found]
     if len(values) > MOST_PIVOT_COLUMNS:
         raise UsageError(
@@ -148,7 +148,7 @@ def _pivot(engine: Engine, base: str, columns: dict[str, str], rule: Pivot) -> s
     ]
     index = [identifier(name) for name in rule.index]
     order = ", ".join(f"{name} NULLS LAST" for name in index)
-    return f"SELECT {', '.join([*index, *cells])} FROM {_numbered(base)} GROUP BY {', '.join(index)} ORDER BY {order}"  # noqa: S608
+    return f"SELECT {', '.join([*index, *cells])} FROM {_numbered(base)} GROUP BY {', '.join(index)} ORDER BY {order}"  # noqa: S608  quoted names only
 
 
 def _unpivot(base: str, columns: dict[str, str], rule: Unpivot) -> str:
@@ -161,10 +161,10 @@ def _unpivot(base: str, columns: dict[str, str], rule: Unpivot) -> str:
     value = identifier(rule.value_to)
     nulls = "" if rule.include_nulls else f" WHERE {value} IS NOT NULL"
     rows = (
-        f"SELECT {listed}{_ORDER}, unnest(range({len(rule.columns)})) AS _flext_i, "  # noqa: S608
+        f"SELECT {listed}{_ORDER}, unnest(range({len(rule.columns)})) AS _flext_i, "  # noqa: S608  quoted names only
         f"unnest([{names}]) AS {identifier(rule.name_to)}, unnest([{values}]) AS {value} FROM {_numbered(base)}"
     )
-    return f"SELECT * EXCLUDE ({_ORDER}, _flext_i) FROM ({rows}){nulls} ORDER BY {_ORDER}, _flext_i"  # noqa: S608
+    return f"SELECT * EXCLUDE ({_ORDER}, _flext_i) FROM ({rows}){nulls} ORDER BY {_ORDER}, _flext_i"  # noqa: S608  quoted names only
 
 
 def _sql(engine: Engine, base: str, rule: Sql, number: int) -> str:
@@ -173,7 +173,7 @@ def _sql(engine: Engine, base: str, rule: Sql, number: int) -> str:
     given += [f"{identifier(name)} AS (FROM {identifier(f'sql_{number}_{name}')})" for name in rule.inputs]
     order = "" if checked.ordered else " ORDER BY ALL"
     # The query's own names must not hide those given to it, so it stands alone inside.
-    query = f"WITH {', '.join(given)} SELECT * FROM ({checked.sql}){order}"  # noqa: S608
+    query = f"WITH {', '.join(given)} SELECT * FROM ({checked.sql}){order}"  # noqa: S608  quoted names only
     _once(list(engine.columns(f"({query})")))
     return query
 

@@ -194,12 +194,12 @@ class _Work:
         self._engine = engine
         self._writer = writer
         self._quarantine = quarantine
-        self._base = f"SELECT * FROM {_SOURCE}"  # noqa: S608
+        self._base = f"SELECT * FROM {_SOURCE}"  # noqa: S608  quoted names only
         self.schema = engine.schema(self._base)
 
     def perform(self) -> None:
         """Every rule, then the rows into the writer."""
-        self.rows_in = self._engine.number(f"SELECT count(*) FROM {_SOURCE}")  # noqa: S608
+        self.rows_in = self._engine.number(f"SELECT count(*) FROM {_SOURCE}")  # noqa: S608  quoted names only
         rows = self.rows_in
         numbered = list(enumerate(self._request.rules, 1))
         while numbered:
@@ -240,7 +240,7 @@ class _Work:
 
     def _errors(self, steps: RowSteps, counts: dict[int | None, int], bad: int, rows: int) -> None:
         request = self._request
-        samples = self._engine.run(f"SELECT _rule, _reason FROM ({steps.bad}) LIMIT {_SAMPLES}")  # noqa: S608
+        samples = self._engine.run(f"SELECT _rule, _reason FROM ({steps.bad}) LIMIT {_SAMPLES}")  # noqa: S608  quoted names only
         told = [f"rule {number}: {reason}" for number, reason in samples]
         percent = 100 * bad / rows
         if request.error_handling == "fail" or percent > request.max_error_percentage:
@@ -266,8 +266,8 @@ class _Work:
         assert not isinstance(rule, (ColumnRename, DataType, Calculation, Filter, Python))
         query = set_query(self._engine, self._base, number, rule)
         self._engine.run(f"CREATE TABLE step_{number} AS {query}")
-        self._base = f"SELECT * FROM step_{number}"  # noqa: S608
-        return self._engine.number(f"SELECT count(*) FROM step_{number}")  # noqa: S608
+        self._base = f"SELECT * FROM step_{number}"  # noqa: S608  quoted names only
+        return self._engine.number(f"SELECT count(*) FROM step_{number}")  # noqa: S608  quoted names only
 
     def _python(self, number: int, rule: Python) -> int:
         folder = self._engine.scratch / f"step_{number}"
@@ -283,7 +283,7 @@ class _Work:
         finally:
             parts.abandon()
         self._engine.view(f"step_{number}", [folder / part.name for part in written])
-        self._base = f"SELECT * FROM step_{number}"  # noqa: S608
+        self._base = f"SELECT * FROM step_{number}"  # noqa: S608  quoted names only
         return parts.rows
 
 

@@ -16,6 +16,7 @@ import queue
 import threading
 import uuid
 from collections.abc import Generator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -183,22 +184,20 @@ class _Work:
         self._chunk: list[bytes] = []
         self._chunk_bytes = 0
         self._enough = threading.Event()
-        self._failure: BaseException | None = None
 
     def lines(self) -> Generator[bytes, None, None]:
         """Every line, then the end of the process."""
-        thread = threading.Thread(target=self._run, name="tap", daemon=True)
-        thread.start()
-        try:
-            while (chunk := self._waiting.get()) is not None:
-                yield from chunk
-        finally:
-            self._enough.set()
-            thread.join()
-        if self._failure is not None:
-            raise self._failure
+        with ThreadPoolExecutor(1, "tap") as threads:
+            work = threads.submit(self._run)
+            try:
+                while (chunk := self._waiting.get()) is not None:
+                    yield from chunk
+            finally:
+                self._enough.set()
+        work.result()
 
     def _run(self) -> None:
+        """Until the tap has ended; whatever is raised here is raised again where the lines are read."""
         try:
             with launch(
                 self._invocation,
@@ -213,9 +212,8 @@ class _Work:
                     graces=_GRACES, timeout_seconds=self._timeout, should_stop=self._enough.is_set
                 )
             self._pass_on()
-        except BaseException as error:  # noqa: BLE001  raised again in the thread that reads
-            self._failure = error
-        self._put(None)
+        finally:
+            self._put(None)
 
     def _out(self, line: str) -> None:
         encoded = line.encode()

@@ -13,7 +13,8 @@ import pytest
 
 from flext_pipelines.data.dataset import DataReference
 from flext_pipelines.data.landing import LandingZone
-from flext_pipelines.data.load import JOURNAL, Load, LoadRequest, load
+from flext_pipelines.data.load import JOURNAL, load
+from flext_pipelines.data.load_request import Load, LoadRequest
 from flext_pipelines.data.warehouse.connect import Warehouse, connect
 from flext_pipelines.data.warehouse.dialect import Dialect
 from flext_pipelines.data.warehouse.target import TableName
@@ -292,7 +293,8 @@ import pyarrow as pa
 from pathlib import Path
 from flext_pipelines.data.dataset import DataReference
 from flext_pipelines.data.landing import LandingZone
-from flext_pipelines.data.load import LoadRequest, load
+from flext_pipelines.data.load import load
+from flext_pipelines.data.load_request import LoadRequest
 from flext_pipelines.data.warehouse.connect import connect
 from flext_pipelines.data.warehouse.target import TableName
 root, url, dataset, mode = sys.argv[2:]

@@ -161,7 +161,7 @@ class Dialect:
         names = ", ".join(identifier(column) for column in columns)
         selected = ", ".join(f"s.{identifier(column)}" for column in columns)
         return (
-            f"INSERT INTO {self.table(table)} ({names}) SELECT {selected} FROM {stage} s "  # noqa: S608
+            f"INSERT INTO {self.table(table)} ({names}) SELECT {selected} FROM {stage} s "  # noqa: S608  quoted names only
             f"WHERE NOT EXISTS (SELECT 1 FROM {self.table(table)} t WHERE {_equal(keys)})"
         )
 
@@ -185,7 +185,7 @@ class Dialect:
         values = ", ".join(f"{identifier(column)} = s.{identifier(column)}" for column in others)
         different = " OR ".join(f"t.{identifier(name)} IS DISTINCT FROM s.{identifier(name)}" for name in others)
         only = f" AND ({different})" if changed_only else ""
-        return f"UPDATE {self.table(table)} AS t SET {values} FROM {stage} s WHERE {_equal(keys)}{only}"  # noqa: S608
+        return f"UPDATE {self.table(table)} AS t SET {values} FROM {stage} s WHERE {_equal(keys)}{only}"  # noqa: S608  quoted names only
 
     def _oracle_merge(
         self, table: TableName, stage: str, others: Sequence[str], keys: Sequence[str], *, changed_only: bool
@@ -202,14 +202,14 @@ class Dialect:
     def delete_missing(self, table: TableName, stage: str, keys: Sequence[str]) -> str:
         """Rows of the table whose key is not staged go."""
         return (
-            f"DELETE FROM {self.table(table)} t WHERE NOT EXISTS "  # noqa: S608
+            f"DELETE FROM {self.table(table)} t WHERE NOT EXISTS "  # noqa: S608  quoted names only
             f"(SELECT 1 FROM {stage} s WHERE {_equal(keys)})"
         ).replace(" t WHERE", " AS t WHERE" if self.name != "oracle" else " t WHERE", 1)
 
     def missing(self, table: TableName, stage: str, keys: Sequence[str]) -> str:
         """How many staged keys the table does not hold."""
         return (
-            f"SELECT count(*) FROM {stage} s WHERE NOT EXISTS "  # noqa: S608
+            f"SELECT count(*) FROM {stage} s WHERE NOT EXISTS "  # noqa: S608  quoted names only
             f"(SELECT 1 FROM {self.table(table)} t WHERE {_equal(keys)})"
         )
 

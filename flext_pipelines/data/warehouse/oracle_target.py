@@ -111,7 +111,7 @@ class OracleTarget:
         names = ", ".join(identifier(name) for name in rows.schema.names)
         marks = ", ".join(self.dialect.mark(number) for number in range(1, len(rows.schema) + 1))
         with _translated(), self._connection.cursor() as cursor:
-            cursor.executemany(f"INSERT INTO {_STAGE} ({names}) VALUES ({marks})", rows)  # noqa: S608
+            cursor.executemany(f"INSERT INTO {_STAGE} ({names}) VALUES ({marks})", rows)  # noqa: S608  quoted names only
         return _STAGE
 
     def lock(self, table: TableName) -> None:
