@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from flext_pipelines.commands.data import DatasetSummary, Removed
     from flext_pipelines.data.dataset import Manifest
     from flext_pipelines.data.extract import Extraction
-    from flext_pipelines.data.load import Load
+    from flext_pipelines.data.load_request import Load
     from flext_pipelines.data.transform import Transformation
     from flext_pipelines.data.validate import ValidationReport
 
