@@ -1,6 +1,6 @@
 """A stand-in for ``oracledb.Connection``: it keeps to the Protocol ``OracleConnection`` and reads a SQLite file.
 
-It answers only the plain SQL of the contract test in ``test_tap_readers``; Oracle's own functions are not imitated. What
+It answers only the plain SQL of the contract test in ``test_tap_readers``; Oracle's functions are not imitated. What
 the reader sends to a real Oracle is tested as text in ``test_tap_oracle``.
 """
 
