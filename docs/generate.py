@@ -75,8 +75,11 @@ def settings_page() -> str:
 def errors_page() -> str:
     """The error tree, with what each means and whether trying again can help."""
     lines = ["# Errors\n", _GENERATED, "| code | try again? | meaning |", "|---|---|---|"]
-    for error in sorted(_leaves(errors.FlextError), key=lambda found: found.error_code()):
-        lines.append(f"| `{error.error_code()}` | {'yes' if error.retryable else 'no'} | {_cell(_docstring(error))} |")
+    found = sorted(_leaves(errors.FlextError), key=lambda error: error.error_code())
+    lines += [
+        f"| `{error.error_code()}` | {'yes' if error.retryable else 'no'} | {_cell(_docstring(error))} |"
+        for error in found
+    ]
     return "\n".join([*lines, ""])
 
 

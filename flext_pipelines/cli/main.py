@@ -48,7 +48,7 @@ class LazyGroup(click.Group):
         """Every command, in the order in which people meet them."""
         return list(COMMANDS)
 
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002  the shape of its base class
         """Load one command."""
         if cmd_name not in COMMANDS:
             return None
@@ -70,7 +70,7 @@ class LazyGroup(click.Group):
             hint = f" Did you mean `flext {near[0]}`?" if near else ""
             raise click.UsageError(f"{error.message.rstrip('.')}.{hint}", ctx) from None
 
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002  the shape of its base class
         """The table of commands, from the lines above."""
         with formatter.section("Commands"):
             formatter.write_dl([(name, line) for name, (_, line) in COMMANDS.items()])

@@ -233,7 +233,7 @@ def _location(number: int, facilities: int) -> Row:
 
 
 def _inventory(number: int, items: int, facilities: int) -> Row:
-    dice = random.Random(number * 31)  # noqa: S311
+    dice = random.Random(number * 31)  # noqa: S311  sample data, not a secret
     item_id = number % items + 1
     perishable = item_id % 11 == 0
     on_hand = dice.randint(0, 400)
@@ -259,7 +259,7 @@ def _placed(order: int) -> dt.datetime:
 
 
 def _order(number: int, placed: dt.datetime | None = None) -> Row:
-    dice = random.Random(number * 7)  # noqa: S311
+    dice = random.Random(number * 7)  # noqa: S311  sample data, not a secret
     status = ORDERED if placed else _status(number)
     when = placed or _placed(number)
     changed = when + dt.timedelta(hours=status // 10)
@@ -282,7 +282,7 @@ def _order(number: int, placed: dt.datetime | None = None) -> Row:
 
 
 def _lines(order: int, placed: dt.datetime | None, items: int) -> Iterator[Row]:
-    dice = random.Random(order * 13)  # noqa: S311
+    dice = random.Random(order * 13)  # noqa: S311  sample data, not a secret
     status = ORDERED if placed else _status(order)
     when = placed or _placed(order)
     for sequence in range(1, order % 4 + 2):

@@ -55,11 +55,11 @@ class _SqliteNumeric(UserDefinedType[Decimal]):
         """The type as the table declares it."""
         return f"NUMERIC({self.precision}, {self.scale})"
 
-    def bind_processor(self, dialect: Dialect) -> Callable[[Decimal | None], str | None]:  # noqa: ARG002
+    def bind_processor(self, dialect: Dialect) -> Callable[[Decimal | None], str | None]:  # noqa: ARG002  the shape of its base class
         """Decimals travel as text; NUMERIC affinity keeps up to 15 digits exactly."""
         return lambda value: None if value is None else str(value)
 
-    def result_processor(self, dialect: Dialect, coltype: object) -> Callable[[object], Decimal | None]:  # noqa: ARG002
+    def result_processor(self, dialect: Dialect, coltype: object) -> Callable[[object], Decimal | None]:  # noqa: ARG002  the shape of its base class
         """Whatever SQLite kept, at the declared scale."""
         step = Decimal(1).scaleb(-self.scale)
         return lambda value: None if value is None else Decimal(str(value)).quantize(step)
