@@ -133,9 +133,16 @@ print([name for name in {heavy!r} if name in sys.modules])
 def test_dagster_validates_the_definitions_of_our_own_project(tmp_path: Path) -> None:
     """The program that a deployment runs before it goes live finds nothing to complain of."""
     environment = {**os.environ, "FLEXT_HOME": str(tmp_path / "home")}
-    argv = [str(Path(sys.executable).parent / "dagster"), "definitions", "validate", "-w", "workspace.yaml"]
+    argv = [str(Path(sys.executable).parent / "dagster"), "definitions", "validate", "-w"]
 
-    done = subprocess.run(argv, cwd=CHECKOUT, env=environment, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [*argv, str(CHECKOUT / "workspace.yaml")],
+        cwd=tmp_path,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
 
     assert done.returncode == 0, done.stdout + done.stderr
     assert "Validation successful for code location flext_pipelines" in done.stdout + done.stderr
