@@ -6,6 +6,7 @@ import contextlib
 import copy
 import io
 import json
+import os
 import subprocess
 import sys
 from dataclasses import dataclass, field
@@ -19,6 +20,7 @@ import pyarrow.parquet as pq
 from tap_flext_sql.tap import TapFlextSQL
 
 Json = dict[str, Any]
+_UNBUFFERED = {**os.environ, "PYTHONUNBUFFERED": "1"}
 
 
 class Tables:
@@ -113,7 +115,8 @@ def batches_in(folder: Path, **more: object) -> Json:
 
 
 def start(folder: Path, config: Json, *, catalog: Json | None = None, state: Json | None = None,
-          stdout: Any = subprocess.PIPE, discover: bool = False) -> subprocess.Popen[bytes]:  # fmt: skip
+          stdout: Any = subprocess.PIPE, discover: bool = False,
+          prefix: tuple[str, ...] = ()) -> subprocess.Popen[bytes]:  # fmt: skip
     """Start the tap as a process."""
     (folder / "config.json").write_text(json.dumps(config))
     command = [sys.executable, "-m", "tap_flext_sql", "--config", str(folder / "config.json")]
@@ -123,7 +126,8 @@ def start(folder: Path, config: Json, *, catalog: Json | None = None, state: Jso
             command += [f"--{name}", str(folder / f"{name}.json")]
     if discover:
         command.append("--discover")
-    return subprocess.Popen(command, stdout=stdout, stderr=subprocess.PIPE)
+    # As Meltano is run: without buffering, a write that a signal interrupts is cut short (see message_writer).
+    return subprocess.Popen([*prefix, *command], stdout=stdout, stderr=subprocess.PIPE, env=_UNBUFFERED)
 
 
 @dataclass(frozen=True)

@@ -139,7 +139,23 @@ def test_a_replication_key_without_an_order_is_refused(sqlite_tables: Any) -> No
         sync(config, catalog)
 
 
-def test_a_full_disk_leaves_no_partial_file(sqlite_tables: Any, tmp_path: Path) -> None:
+@pytest.mark.process
+def test_a_file_that_cannot_grow_leaves_no_part_of_it(sqlite_tables: Any, tmp_path: Path) -> None:
+    """When a batch file hits the end of its space, the run ends in one line and the folder holds only whole files."""
+    rows = [(n, os.urandom(1000).hex()) for n in range(2000)]
+    path = sqlite_tables("CREATE TABLE o (id INTEGER PRIMARY KEY, t TEXT)", o=rows)
+    landing = tmp_path / "landing"
+    config = {"dialect": "sqlite", "database": str(path), "batch_rows": 1000, "fetch_rows": 100, **batches_in(landing)}
+
+    ended = run(tmp_path, config, prefix=("prlimit", "--fsize=500000"))
+
+    assert "LandingFailedError" in _error_line(ended)
+    assert "File too large" in ended.log
+    assert "BATCH" not in ended.output
+    assert list(landing.iterdir()) == []
+
+
+def test_a_blocked_landing_folder_is_named(sqlite_tables: Any, tmp_path: Path) -> None:
     """A landing folder that cannot be written is named with what to do; the state stays where it was."""
     path = sqlite_tables("CREATE TABLE o (id INTEGER)", o=[(1,)])
     blocked = tmp_path / "landing"
