@@ -28,6 +28,7 @@ from flext_pipelines.values import Progress, Value
 
 if TYPE_CHECKING:
     from flext_pipelines.meltano.catalogue import Pipeline, ProjectCatalogue
+    from flext_pipelines.meltano.plan import RunRequest
     from flext_pipelines.runs.gateway import Runs
 
 _ID = r"^[0-9A-Fa-f-]{4,36}$"
@@ -40,6 +41,10 @@ class Project(Protocol):
 
     def catalogue(self, environment: str | None = None) -> ProjectCatalogue:
         """The project's plugins, pipelines, schedules and streams."""
+        ...
+
+    def check(self, request: RunRequest) -> None:
+        """Raise what a run of this request would raise before it begins."""
         ...
 
 
@@ -211,6 +216,7 @@ def execute_pipeline(command: ExecutePipelineCommand, *, runs: Runs, meltano: Pr
     catalogue = meltano.catalogue(command.environment)
     pipeline = _pipeline(catalogue, command.pipeline_name)
     plan = _plan(command, catalogue, pipeline, context)
+    _check_ready(command, meltano)
     if command.dry_run:
         return Execution(execution_id=None, status=None, plan=plan, note="Nothing was launched")
     with listening(context.on_progress):
@@ -257,6 +263,22 @@ def _pipeline(catalogue: ProjectCatalogue, name: str) -> Pipeline:
             f"The pipeline {name} cannot run: {found.problem}", "Mend it in meltano.yml", {"pipeline": name}
         )
     return found
+
+
+def _check_ready(command: ExecutePipelineCommand, meltano: Project) -> None:
+    """Refuse here what the run would refuse: a secret among the parameters would by then be stored as run config."""
+    from flext_pipelines.meltano.plan import RunRequest
+
+    meltano.check(
+        RunRequest(
+            pipeline=command.pipeline_name,
+            environment=command.environment,
+            streams=command.streams,
+            full_refresh=command.full_refresh,
+            partition=command.partition,
+            config_overrides=command.parameters,
+        )
+    )
 
 
 def _plan(

@@ -91,6 +91,16 @@ class MeltanoRunner:
         """What the project holds."""
         return self.read(self.project.in_environment(environment))
 
+    def check(self, request: RunRequest) -> None:
+        """Whether ``run`` would begin with this request; nothing is started.
+
+        Raises:
+            FlextError: As ``run`` raises it before anything is started.
+        """
+        project = self.project.in_environment(request.environment)
+        project.check()
+        make_plan(project, self.read(project), request)
+
     def run(
         self,
         request: RunRequest,

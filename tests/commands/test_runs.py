@@ -20,52 +20,49 @@ from flext_pipelines.commands.runs import (
     ListRunsQuery,
     StopMeltanoPipelineCommand,
 )
-from flext_pipelines.errors import InvalidMessageError, NotFoundError, RunFailedError, UsageError
-from flext_pipelines.meltano.catalogue import Block, Pipeline, Plugin, ProjectCatalogue, Schedule, Stream
+from flext_pipelines.errors import ForbiddenError, InvalidMessageError, NotFoundError, RunFailedError, UsageError
+from flext_pipelines.meltano.run import MeltanoRunner
 from flext_pipelines.runs.gateway import Runs
 from flext_pipelines.runs.instance import open_instance
 from flext_pipelines.runs.location import Tag
+from tests.meltano.projects import opened, tap, target, write_project
 from tests.runs.conftest import SAMPLE
 from tests.runs.stories import make_run
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from flext_pipelines.settings import Settings
     from flext_pipelines.values import Progress
 
-BLOCK = Block(kind="el", tap="tap-shop", target="target-shop")
-CATALOGUE = ProjectCatalogue(
-    environment="dev",
-    plugins=(Plugin(name="tap-shop", type="extractors", variant="ours", installed=True),),
-    pipelines=(
-        Pipeline(name="shop", blocks=(BLOCK,)),
-        Pipeline(name="fail-job", blocks=(BLOCK,)),
-        Pipeline(name="broken", problem="the plugin tap-none is not defined"),
-    ),
-    schedules=(Schedule(name="nightly-shop", pipeline="shop", cron="0 2 * * *", timezone="Europe/Berlin"),),
-    streams={
-        "tap-shop": (
-            Stream(tap="tap-shop", name="orders", selected=True),
-            Stream(tap="tap-shop", name="items", selected=True),
-            Stream(tap="tap-shop", name="secrets", selected=False),
-        )
-    },
-)
 
-
-class KnownProject:
-    """A project whose catalogue is given: what ``Project`` asks for, as plain values."""
-
-    def catalogue(self, environment: str | None = None) -> ProjectCatalogue:
-        """The catalogue, in the environment asked for."""
-        return CATALOGUE.model_copy(update={"environment": environment or "dev"})
+@pytest.fixture
+def project(tmp_path: Path) -> MeltanoRunner:
+    """A project whose pipelines are called like jobs of the sample code location; one of them cannot run."""
+    root = tmp_path / "project"
+    root.mkdir()
+    write_project(
+        root,
+        plugins={
+            "extractors": [tap(root, "tap-shop") | {"variant": "ours", "select": ["orders.*", "items.*"]}],
+            "loaders": [target(root, "target-shop")],
+        },
+        jobs=[
+            {"name": "shop", "tasks": ["tap-shop target-shop"]},
+            {"name": "fail-job", "tasks": ["tap-shop target-shop"]},
+            {"name": "broken", "tasks": ["tap-none target-shop"]},
+        ],
+        schedules=[{"name": "nightly-shop", "job": "shop", "interval": "0 2 * * *"}],
+        environments=[{"name": "dev"}, {"name": "prod"}],
+    )
+    return MeltanoRunner(opened(root, tmp_path / "meltano"))
 
 
 @pytest.fixture
-def bus(settings: Settings) -> Iterator[Bus]:
+def bus(settings: Settings, project: MeltanoRunner) -> Iterator[Bus]:
     """A bus with these messages on a home of this test."""
-    ports = Ports({"runs": port(Runs(settings, SAMPLE)), "meltano": port(KnownProject())})
+    ports = Ports({"runs": port(Runs(settings, SAMPLE)), "meltano": port(project)})
     made = Bus(registry.collect([runs]), ports=ports, default_context=lambda: Context(actor="ana", source="cli"))
     ports.get("runs")
     yield made
@@ -80,7 +77,7 @@ def test_a_dry_run_answers_with_the_plan_and_launches_nothing(bus: Bus) -> None:
         dry_run=True,
         streams=("orders",),
         full_refresh=True,
-        parameters={"tap-shop": {"start_date": "2024-01-01"}},
+        parameters={"tap-shop": {"rows": 7}},
         timeout_minutes=2,
     )
 
@@ -96,7 +93,7 @@ def test_a_dry_run_answers_with_the_plan_and_launches_nothing(bus: Bus) -> None:
                 "config": {
                     "environment": "prod",
                     "full_refresh": True,
-                    "config_overrides": {"tap-shop": {"start_date": "2024-01-01"}},
+                    "config_overrides": {"tap-shop": {"rows": 7}},
                     "timeout_seconds": 120.0,
                 }
             }
@@ -147,9 +144,20 @@ def test_what_cannot_be_executed_is_named(bus: Bus) -> None:
     assert isinstance(unknown, NotFoundError)
     assert "shop" in unknown.instruction
     assert isinstance(broken, UsageError)
-    assert "tap-none is not defined" in broken.reason
+    assert "'tap-none' is no plugin of the project" in broken.reason
     assert isinstance(stream, NotFoundError)
     assert stream.instruction == "It moves items, orders"
+
+
+def test_a_secret_parameter_is_refused_before_it_is_stored(bus: Bus) -> None:
+    """Run config is plain text in Dagster's storage: nothing is launched."""
+    command = ExecutePipelineCommand(pipeline_name="shop", parameters={"tap-shop": {"password": "hunter2"}})
+
+    result = bus.send(command)
+
+    assert isinstance(result.error, ForbiddenError)
+    assert "hunter2" not in str(result.error)
+    assert bus.send(ListRunsQuery()).unwrap().runs == ()
 
 
 def test_a_query_names_one_run(bus: Bus) -> None:
@@ -180,7 +188,7 @@ def test_resources_are_listed_with_their_state(bus: Bus) -> None:
         return [(one.name, one.state) for one in bus.send(query).unwrap()]
 
     assert listed("jobs") == [("broken", "never run"), ("fail_job", "never run"), ("shop", "completed")]
-    assert listed("plugins") == [("tap-shop", "installed")]
+    assert listed("plugins") == [("tap-shop", "installed"), ("target-shop", "installed")]
     assert listed("schedules") == [("nightly_shop", "stopped")]
     assert listed("assets") == [("shop/items", "materialized"), ("shop/orders", "materialized")]
     assert listed("sensors") == []
