@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from target_flext_sql.records import RecordBuffer
 
-ROWS_AT_ONCE = 50_000
+ROWS_AT_ONCE = 20_000
 
 
 def local_path(uri: str) -> Path | None:

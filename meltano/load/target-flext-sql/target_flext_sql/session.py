@@ -14,7 +14,8 @@ from typing import Any
 from target_flext_sql.batches import json_rows, parquet_row_count, parquet_rows, remove_local
 from target_flext_sql.columns import StreamSchema, stream_schema
 from target_flext_sql.conform import Chunk
-from target_flext_sql.errors import BatchFileError, CountMismatchError, IdentifierError, TargetError
+from target_flext_sql.direct import DirectBatch, direct_batch
+from target_flext_sql.errors import BatchFileError, IdentifierError, TargetError
 from target_flext_sql.ledger import Ledger, new_load_id
 from target_flext_sql.metadata import metadata_values, with_metadata
 from target_flext_sql.meters import count_rows
@@ -191,32 +192,33 @@ class Session:
             return
         load = self.streams[pending.stream]
         chunks, promised = self._batch_chunks(load, pending)
-        counts = self._load(load, chunks, state)
-        if promised is not None and promised != counts.received:
-            raise CountMismatchError(
-                f"Stream '{load.name}': the batch files promise {promised} rows, {counts.received} were read",
-                next_step="run again; if it stays, the batch files are damaged",
-            )
+        self._load(load, chunks, state, promised)
         if self.config.get("remove_loaded_batches"):
             for kept in remove_local(pending.files):
                 logger.warning("Batch file %s is loaded but could not be removed", kept)
 
-    def _batch_chunks(self, load: StreamLoad, pending: PendingBatch) -> tuple[Iterable[Chunk], int | None]:
+    def _batch_chunks(
+        self, load: StreamLoad, pending: PendingBatch
+    ) -> tuple[Iterable[Chunk] | DirectBatch, int | None]:
         encoding = pending.message["encoding"]
         form, compression = encoding.get("format"), encoding.get("compression")
         constants = metadata_values(pending.message, self._load_id, time.time_ns() // 1_000_000)
         if form == "parquet":
             promised = parquet_row_count(pending.files, load.name, self._storage)
             load.prepare()
-            rows = parquet_rows(
-                pending.files,
-                load.schema,
-                load.carriers,
-                self.warehouse.dialect.forbidden,
-                self._storage,
-                constants if self._metadata else None,
-            )
-            return rows, promised
+
+            def rows() -> Iterable[Chunk]:
+                return parquet_rows(
+                    pending.files,
+                    load.schema,
+                    load.carriers,
+                    self.warehouse.dialect.forbidden,
+                    self._storage,
+                    constants if self._metadata else None,
+                )
+
+            direct = direct_batch(self.warehouse.dialect, load.schema, pending.files, rows)
+            return (direct or rows()), promised
         if form == "jsonl" and compression in {None, "none", "gzip"}:
             buffer = self._new_buffer(load)
             return json_rows(pending.files, buffer, self._decode, compression, self._storage), None
@@ -225,8 +227,14 @@ class Session:
             next_step="have the tap write parquet, or jsonl with gzip",
         )
 
-    def _load(self, load: StreamLoad, chunks: Iterable[Chunk], state: Mapping[str, Any] | None) -> Counts:
-        counts = load.load(chunks, state, self.gate.start)
+    def _load(
+        self,
+        load: StreamLoad,
+        batch: Iterable[Chunk] | DirectBatch,
+        state: Mapping[str, Any] | None,
+        promised: int | None = None,
+    ) -> Counts:
+        counts = load.load(batch, state, self.gate.start, promised)
         count_rows(load.name, counts.loaded, counts.rejected, counts.deduplicated)
         return counts
 

@@ -15,6 +15,7 @@ from typing import Any, Literal
 from target_flext_sql.columns import Column, ColumnType, StreamSchema
 from target_flext_sql.conform import Chunk, Reject
 from target_flext_sql.dialects.base import ROW_COLUMN, TableColumn
+from target_flext_sql.direct import DirectBatch
 from target_flext_sql.errors import (
     CountMismatchError,
     IncompleteStreamError,
@@ -186,13 +187,20 @@ class StreamLoad:
             self._shadow = self._make(name)
         return self._shadow
 
-    def load(self, chunks: Iterable[Chunk], state: Mapping[str, Any] | None, start: Mapping[str, Any] | None) -> Counts:
+    def load(
+        self,
+        batch: Iterable[Chunk] | DirectBatch,
+        state: Mapping[str, Any] | None,
+        start: Mapping[str, Any] | None,
+        promised: int | None = None,
+    ) -> Counts:
         """Load one batch in one transaction: rows, rejects, bookkeeping.
 
         Args:
-            chunks: The batch, in order of arrival.
+            batch: The rows, in order of arrival.
             state: The state that follows the batch's last row, None when it is not known yet.
             start: The state that the tap started from, None when it did not say.
+            promised: Rows that the batch's files say they have.
 
         Returns:
             The verified counts.
@@ -209,7 +217,12 @@ class StreamLoad:
             with self.warehouse.transaction():
                 if not self.started:
                     self._begin(table, start)
-                counts = self._load_batch(table, chunks, stamp)
+                counts = self._load_batch(table, batch, stamp)
+                if promised is not None and promised != counts.received:
+                    raise CountMismatchError(
+                        f"Stream '{self.name}': the batch files promise {promised} rows, {counts.received} were read",
+                        next_step="the batch was rolled back; run again, the files may be damaged",
+                    )
                 bookmark = bookmark_text(state, self.tap_stream)
                 self._note(stamp, "batch", counts, bookmark)
         except BaseException:
@@ -258,7 +271,16 @@ class StreamLoad:
                 logger.info("Stream '%s': removed %d rows of %s", self.name, removed, why)
         self._note(self.first_stamp, "started", None, bookmark)
 
-    def _load_batch(self, table: Table, chunks: Iterable[Chunk], stamp: int) -> Counts:
+    def _load_batch(self, table: Table, batch: Iterable[Chunk] | DirectBatch, stamp: int) -> Counts:
+        """Load a file that the database reads by itself, if every row of it is good; otherwise look at each."""
+        if not isinstance(batch, DirectBatch):
+            return self._load_chunks(table, batch, stamp)
+        if batch.faulty is not None and self.warehouse.value(batch.faulty):
+            return self._load_chunks(table, batch.chunks(), stamp)
+        loaded = self.apply(table, batch.source, self._columns, batch.rows, stamp)
+        return Counts(batch.rows, loaded, 0, batch.rows - loaded)
+
+    def _load_chunks(self, table: Table, chunks: Iterable[Chunk], stamp: int) -> Counts:
         """Stage the good rows, keep the bad ones, apply, and count."""
         dialect, driver = self.warehouse.dialect, self.warehouse.driver
         columns = self._columns

@@ -411,6 +411,34 @@ def test_bad_parquet_rows_are_kept_with_their_reason(place: Place, tmp_path: Pat
     ]
 
 
+BAD_IN_TYPE: dict[str, tuple[dict[str, object], object, str]] = {
+    "too long": ({**TEXT, "maxLength": 3}, "long", "the text is longer than 3 characters"),
+    "emoji count as one": ({**TEXT, "maxLength": 3}, "😀😀😀😀", "the text is longer than 3 characters"),
+    "no JSON": ({"type": ["object", "array", "null"]}, "{'a': 1}", "not valid JSON"),
+    "too small": ({"type": ["integer", "null"], "minimum": 0}, -1, "below the minimum 0"),
+}
+
+
+@pytest.mark.parametrize("case", BAD_IN_TYPE)
+def test_a_batch_file_in_the_tables_own_types_is_checked_too(place: Place, tmp_path: Path, case: str) -> None:
+    """A file that the database could read by itself is not trusted: its bad rows are rejected, the others loaded."""
+    prop, value, reason = BAD_IN_TYPE[case]
+    good = {"too small": 7, "no JSON": "{}"}.get(case, "😀ab")
+    table = pa.table({"id": [1, 2, None], "v": [good, value, good]})
+
+    load(
+        place.config,
+        schema("s", {"id": INTEGER, "v": prop}, ["id"]),
+        batch("s", parquet(tmp_path / "odd [name] *.parquet", table)),
+        batch("s", parquet(tmp_path / "plain.parquet", table)),
+        state(s={}),
+    )
+
+    assert [row[0] for row in place.rows("s")] == [1]
+    assert [found[:1] for found in place.rejects("s")] == [("id",)] * 2 + [("v",)] * 2
+    assert place.rejects("s")[-1][1].startswith(reason)
+
+
 def test_a_row_rejected_again_is_kept_once(place: Place) -> None:
     """A row that is rejected at every run stands once in the rejects table."""
     for _ in range(2):

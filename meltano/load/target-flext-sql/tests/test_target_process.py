@@ -121,8 +121,8 @@ def test_garbage_from_the_tap_is_shown(duckdb_place: Place, tmp_path: Path) -> N
 def test_random_kills_lose_and_double_nothing(duckdb_place: Place, tmp_path: Path) -> None:
     """Killed at random moments, again and again, the rerun from the stored state ends with the source's rows."""
     shape = schema("s", {"id": INTEGER, "rk": INTEGER, "v": TEXT}, (), "rk")
-    source = [{"id": i % 7, "rk": i // 5, "v": "x"} for i in range(20_000)]
-    config = {**duckdb_place.config, "batch_size_rows": 200}
+    source = [{"id": i % 7, "rk": i // 5, "v": "x"} for i in range(6_000)]
+    config = {**duckdb_place.config, "batch_size_rows": 300}
     feed, taken, log = tmp_path / "feed", tmp_path / "taken", tmp_path / "log"
     (tmp_path / "config.json").write_text(json.dumps(config))
     dice = random.Random(5)  # noqa: S311 - moments of kills, no secret
@@ -139,7 +139,7 @@ def test_random_kills_lose_and_double_nothing(duckdb_place: Place, tmp_path: Pat
             deadline = time.monotonic() + 30
             while not taken.stat().st_size and process.poll() is None and time.monotonic() < deadline:
                 time.sleep(0.005)
-            if len(codes) < 8:
+            if len(codes) < 6:
                 time.sleep(dice.random() * 0.12)
                 process.kill()
             codes.append(process.wait(60))
@@ -148,7 +148,7 @@ def test_random_kills_lose_and_double_nothing(duckdb_place: Place, tmp_path: Pat
             stored = json.loads(complete[-1])["bookmarks"]["s"]["replication_key_value"]
         assert codes[-1] in {0, -9}, log.read_text()
 
-    assert codes.count(-9) >= 4
+    assert codes.count(-9) >= 3
     assert sorted(duckdb_place.rows("s", "id, rk, v")) == sorted((r["id"], r["rk"], r["v"]) for r in source)
 
 
