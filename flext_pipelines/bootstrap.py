@@ -47,7 +47,7 @@ def behaviours(ports: Ports) -> tuple[Behaviour, ...]:
     """
     return (
         middleware.correlation,
-        middleware.audit(lambda: cast("middleware.Trail", ports.get("audit")), registry.as_json),
+        middleware.audit(lambda: cast("middleware.Trail", ports.get("audit")), lambda message: message.for_audit()),
         middleware.authorisation(lambda: cast("middleware.Policy", ports.get("policy"))),
         middleware.idempotency(
             lambda: cast("middleware.KeyStore", ports.get("keys")),

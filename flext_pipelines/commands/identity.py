@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING
 
 from pydantic import BaseModel, SecretBytes, SecretStr
 
+from flext_pipelines.commands.message import MASK
+
 if TYPE_CHECKING:
     from flext_pipelines.commands.message import Message
-
-_MASK = "**********"  # what pydantic writes for a secret
 
 
 def payload_identity(message: Message[object]) -> str:
@@ -24,7 +24,7 @@ def payload_identity(message: Message[object]) -> str:
     A secret enters as a slow hash (scrypt, 40 ms, only when there is one), so that the text gives no way to guess it.
     """
     text = message.model_dump_json(exclude={"idempotency_key"})
-    if _MASK not in text:
+    if MASK not in text:
         return text
     secrets = b"\0".join(_secrets(message))
     salt = f"{type(message).__qualname__}:{text}".encode()

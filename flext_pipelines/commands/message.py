@@ -6,7 +6,7 @@ What does not: any message of the mission (each lives with its handler) and any 
 
 import itertools
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import ClassVar, Generic, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -17,6 +17,10 @@ R_co = TypeVar("R_co", covariant=True)
 
 Source = Literal["cli", "dagster", "schedule", "sensor", "api", "web", "python"]
 """The door through which a message came."""
+
+
+MASK = "**********"
+"""What stands for a secret in JSON; the same that pydantic writes for a ``SecretStr``."""
 
 
 class Message(BaseModel, Generic[R_co]):
@@ -30,6 +34,14 @@ class Message(BaseModel, Generic[R_co]):
     model_config = ConfigDict(
         frozen=True, extra="forbid", hide_input_in_errors=True, defer_build=True, allow_inf_nan=False
     )
+
+    def for_audit(self) -> str:
+        """The message as JSON for the audit trail, secrets masked.
+
+        The row is written before the handler. So a message with plain fields in which only its handler can tell a
+        secret, such as settings of a plugin, leaves their values out (``names_only``).
+        """
+        return self.model_dump_json(exclude_none=True)
 
 
 class Command(Message[R_co]):
@@ -48,6 +60,15 @@ class Command(Message[R_co]):
 
 class Query(Message[R_co]):
     """A message that never changes anything."""
+
+
+def names_only(value: object) -> object:
+    """A plain value with its structure and names, and a mask for whatever may be a secret: texts and numbers."""
+    if isinstance(value, Mapping):
+        return {name: names_only(inner) for name, inner in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [names_only(inner) for inner in value]
+    return value if value is None or isinstance(value, bool) else MASK
 
 
 _IDS = itertools.count(1)

@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING
 from pydantic import Field, JsonValue
 
 from flext_pipelines.commands import registry
-from flext_pipelines.commands.message import Command, Context
+from flext_pipelines.commands.message import MASK, Command, Context, names_only
 from flext_pipelines.commands.runs import raise_unless_completed, run_tags
-from flext_pipelines.errors import UsageError, error_of_code
+from flext_pipelines.errors import InvalidMessageError, UsageError, error_of_code
 from flext_pipelines.runs.location import MESSAGE_JOB, RunStatus, Tag, message_run_config
 from flext_pipelines.runs.progress import listening
 from flext_pipelines.values import Progress, Value
@@ -54,6 +54,16 @@ class PerformInRunCommand(Command[Performed]):
     )
     detach: bool = Field(default=False, description="Answer when the run was submitted; it outlives this process.")
 
+    def for_audit(self) -> str:
+        """The inner message as that one would be kept; only names of fields when it makes no message."""
+        try:
+            spec = registry.find(registry.all_specs(), self.message)
+            inner = json.loads(registry.parse(spec, self.payload).for_audit())
+            kept: object = {name: value for name, value in inner.items() if name in self.payload}
+        except InvalidMessageError:
+            kept = names_only(self.payload)
+        return self.model_copy(update={"payload": kept}).model_dump_json(exclude_none=True)
+
 
 def perform_in_run(command: PerformInRunCommand, *, runs: Runs, context: Context) -> Performed:
     """Validate before a run is made, launch, wait, read the answer from the run."""
@@ -84,7 +94,7 @@ def perform_in_run(command: PerformInRunCommand, *, runs: Runs, context: Context
 
 def _revealed(payload: Mapping[str, object], dumped: Mapping[str, object]) -> dict[str, object]:
     """The payload with the dump's spelling where the two mean the same; a masked secret never does."""
-    masked = {name for name, value in dumped.items() if "**********" in json.dumps(value)}
+    masked = {name for name, value in dumped.items() if MASK in json.dumps(value)}
     return {name: payload[name] if name in masked else value for name, value in dumped.items()}
 
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from pydantic import Field, JsonValue, model_validator
 
-from flext_pipelines.commands.message import Command, Context, Query
+from flext_pipelines.commands.message import Command, Context, Query, names_only
 from flext_pipelines.meltano.catalogue import Partitions
 from flext_pipelines.meltano.outcome import PipelineRun
 from flext_pipelines.values import Value
@@ -91,6 +91,11 @@ class RunMeltanoPipelineCommand(Command[PipelineRun]):
                     message = f"{name} is no ISO 8601 instant: {value!r}"
                     raise ValueError(message) from None
         return self
+
+    def for_audit(self) -> str:
+        """Which settings are overridden, without their values: only the plugin's definition says which are secret."""
+        overridden = names_only(self.config_overrides)
+        return self.model_copy(update={"config_overrides": overridden}).model_dump_json(exclude_none=True)
 
 
 class PipelineSummary(Value):

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from pydantic import Field, JsonValue, SecretStr, field_validator, model_validator
 
-from flext_pipelines.commands.message import Command, Context, Query
+from flext_pipelines.commands.message import Command, Context, Query, names_only
 from flext_pipelines.meltano.catalogue import PluginType, Stream
 from flext_pipelines.meltano.plugin_values import (
     ConfiguredPlugin,
@@ -120,7 +120,7 @@ class ConfigurePluginCommand(Command[ConfiguredPlugin]):
     @field_validator("settings")
     @classmethod
     def _no_plain_secret(cls, value: dict[str, JsonValue]) -> dict[str, JsonValue]:
-        """Refused before audit or run config can see it."""
+        """What can be told by its looks is refused before a run config can see it; the handler knows the rest."""
         for name, item in value.items():
             if item is not None and looks_secret(name, item):
                 message = f"{name} looks like a secret: give it in `secrets` or `settings_from_env`"
@@ -147,6 +147,10 @@ class ConfigurePluginCommand(Command[ConfiguredPlugin]):
             message = f"given more than once: {', '.join(twice)}"
             raise ValueError(message)
         return self
+
+    def for_audit(self) -> str:
+        """Which settings, without their values: a harmless name and value may be a secret by its definition."""
+        return self.model_copy(update={"settings": names_only(self.settings)}).model_dump_json(exclude_none=True)
 
 
 class DiscoverStreamsCommand(Command[tuple[Stream, ...]]):

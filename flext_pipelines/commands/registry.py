@@ -194,7 +194,7 @@ def _model_in(annotation: object) -> type[BaseModel] | None:
 
 
 def as_json(message: Message[object]) -> str:
-    """The message as JSON, secrets masked: for run config, audit and display."""
+    """The message as JSON, secrets masked: for display. What the audit trail keeps is ``Message.for_audit``."""
     return message.model_dump_json(exclude_none=True)
 
 

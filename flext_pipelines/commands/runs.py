@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Literal, Protocol
 
 from pydantic import Field, JsonValue, model_validator
 
-from flext_pipelines.commands.message import Command, Context, Query
+from flext_pipelines.commands.message import Command, Context, Query, names_only
 from flext_pipelines.errors import NotFoundError, RunCancelledError, RunFailedError, UsageError, error_of_code
 from flext_pipelines.runs.location import RunStatus, Tag, dagster_name, job_names, run_options_config
 from flext_pipelines.runs.logs import MAX_PAGE, ExecutionLogs
@@ -129,6 +129,11 @@ class ExecutePipelineCommand(Command[Execution]):
     )
     attached: bool = Field(default=False, description="Perform the run in this process.")
     wait: bool = Field(default=False, description="Answer only when the run has ended.")
+
+    def for_audit(self) -> str:
+        """Which settings are given, without their values: only the plugin's definition says which are secret."""
+        given = names_only(self.parameters)
+        return self.model_copy(update={"parameters": given}).model_dump_json(exclude_none=True)
 
 
 class StopMeltanoPipelineCommand(Command[StopResult]):

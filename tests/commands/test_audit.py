@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -9,11 +10,14 @@ import pytest
 from pydantic import ValidationError
 
 from flext_pipelines.bootstrap import behaviours, default_ports
-from flext_pipelines.commands import audit
+from flext_pipelines.commands import audit, registry
 from flext_pipelines.commands.audit import ListAuditQuery, VerifyAuditQuery
 from flext_pipelines.commands.bus import Bus, Ports
-from flext_pipelines.commands.message import Context
+from flext_pipelines.commands.message import Command, Context
 from flext_pipelines.commands.registry import collect
+from flext_pipelines.control.audit import AuditTrail
+from flext_pipelines.control.entries import AuditFilter
+from flext_pipelines.errors import ForbiddenError
 from tests.commands import greetings
 from tests.commands.greetings import GreetCommand
 
@@ -135,3 +139,64 @@ def test_results_read_back(bus: Bus) -> None:
 
     assert type(page).model_validate_json(page.model_dump_json()) == page
     assert type(report).model_validate_json(report.model_dump_json()) == report
+
+
+PLAIN = {"tap-a": {"innocent": "hunter2", "deep": {"er": ["hunter2"]}, "gone": None, "flag": True}}
+UNRECOGNISED = [
+    ("plugins.ConfigurePlugin", {"name": "tap-a", "settings": PLAIN["tap-a"]}),
+    ("pipelines.RunMeltanoPipeline", {"pipeline": "shop", "config_overrides": PLAIN}),
+    ("runs.ExecutePipeline", {"pipeline_name": "shop", "parameters": PLAIN}),
+    (
+        "messages.PerformInRun",
+        {"message": "plugins.ConfigurePlugin", "payload": {"name": "tap-a", "settings": PLAIN["tap-a"]}},
+    ),
+    (
+        "messages.PerformInRun",
+        {"message": "plugins.ConfigurePlugin", "payload": {"name": "tap-a", "secrets": {"innocent": "hunter2"}}},
+    ),
+    ("messages.PerformInRun", {"message": "no.SuchMessage", "payload": {"innocent": "hunter2"}}),
+    ("messages.PerformInRun", {"message": "plugins.ConfigurePlugin", "payload": {"innocent": "hunter2"}}),
+]
+
+
+@pytest.mark.parametrize(("name", "fields"), UNRECOGNISED)
+def test_a_secret_that_only_a_handler_recognises_leaves_no_row(
+    ports: Ports, name: str, fields: dict[str, object]
+) -> None:
+    """A setting is marked as sensitive in its definition only: its name stays on record, its value never is."""
+    specs = registry.all_specs()
+    spec = registry.find(specs, name)
+    # The handlers are left out: whatever they find, the row before has been written.
+    refusing = Bus([spec._replace(handler=_refuse)], behaviours=behaviours(ports), ports=ports)
+
+    refusing.send(registry.parse(spec, fields), Context("anna", "cli"))
+
+    trail = ports.get("audit")
+    assert isinstance(trail, AuditTrail)
+    (entry,) = trail.page(AuditFilter(), 10).entries
+    kept = entry.model_dump_json()
+    assert "hunter2" not in kept
+    assert "tap-a" in kept or "innocent" in kept
+
+
+def test_what_is_no_value_stays_on_record() -> None:
+    """A removed setting and a flag are told; they hold no secret."""
+    spec = registry.find(registry.all_specs(), "plugins.ConfigurePlugin")
+    message = registry.parse(spec, {"name": "tap-a", "settings": PLAIN["tap-a"]})
+
+    settings = json.loads(message.for_audit())["settings"]
+
+    assert settings == {"innocent": "**********", "deep": {"er": ["**********"]}, "gone": None, "flag": True}
+
+
+def test_a_message_that_a_run_performs_is_on_record_with_its_fields() -> None:
+    """All that holds no secret is told, as it was given."""
+    spec = registry.find(registry.all_specs(), "messages.PerformInRun")
+    fields = {"message": "data.ExtractData", "payload": {"source_name": "tap-a", "table_name": "orders"}}
+
+    assert json.loads(registry.parse(spec, fields).for_audit())["payload"] == fields["payload"]
+
+
+def _refuse(command: Command[object]) -> object:
+    message = f"{type(command).__name__} is refused"
+    raise ForbiddenError(message)
