@@ -25,9 +25,9 @@ from flext_pipelines.control.tables import keys
 from flext_pipelines.errors import (
     AlreadyRunningError,
     ConflictError,
+    FlextError,
     IdempotencyConflictError,
     OutcomeNotSavedError,
-    TransientError,
 )
 
 if TYPE_CHECKING:
@@ -263,7 +263,7 @@ class IdempotencyKeys:
         try:
             with self._database.writing() as writing:
                 writing.execute(_RELEASE, {"wanted": claim.key, "mine": claim.token})
-        except TransientError as error:
+        except FlextError as error:
             cause.add_note(f"Its idempotency key {claim.key!r} could not be released: {error}")
             log.warning("Idempotency key %r could not be released: %s", claim.key, error)
 
@@ -275,8 +275,8 @@ class IdempotencyKeys:
                     parameters = {"wanted": claim.key, "mine": claim.token, "text": result, "now": _now()}
                     kept = writing.execute(_KEEP, parameters).rowcount
                 break
-            except TransientError as error:
-                if pause is None:
+            except FlextError as error:
+                if pause is None or not error.retryable:
                     raise OutcomeNotSavedError(
                         f"{claim.message} was performed, but its result could not be kept under its idempotency key",
                         "Check what it did before you send it again",

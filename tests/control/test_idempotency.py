@@ -416,6 +416,37 @@ def test_an_error_stays_the_one_that_is_seen(control: ControlDatabase) -> None:
     assert "could not be released" in caught.value.__notes__[0]
 
 
+def _lose_the_keys(control: ControlDatabase) -> None:
+    with control.writing() as writing:
+        writing._driver.execute("ALTER TABLE control_keys RENAME TO control_keys_gone")
+
+
+def test_a_result_that_can_never_be_kept_is_told_too(control: ControlDatabase, store: IdempotencyKeys) -> None:
+    """A refusal of the database that no patience mends does not make the work undone either."""
+
+    def perform() -> str:
+        _lose_the_keys(control)
+        return "1"
+
+    with pytest.raises(OutcomeNotSavedError, match="was performed"):
+        run(store, perform)
+
+
+def test_an_error_stays_the_one_that_is_seen_whatever_the_database_says(
+    control: ControlDatabase, store: IdempotencyKeys
+) -> None:
+    """A key that can never be released does not hide why the command failed."""
+
+    def perform() -> str:
+        _lose_the_keys(control)
+        raise NotFoundError("no such stream")
+
+    with pytest.raises(NotFoundError, match="no such stream") as caught:
+        run(store, perform)
+
+    assert "could not be released" in caught.value.__notes__[0]
+
+
 def test_old_results_are_forgotten(control: ControlDatabase) -> None:
     """Results older than the retention are removed; younger ones and keys at work stay."""
     store = IdempotencyKeys(control, retention_seconds=3600)
