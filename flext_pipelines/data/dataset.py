@@ -3,6 +3,7 @@
 What belongs here: manifests, columns, parts, references. What does not: reading or writing any of them.
 """
 
+import json
 import re
 from datetime import datetime
 from typing import Literal, Self
@@ -57,7 +58,7 @@ class DataReference(Value):
     """Where rows are: a dataset of the landing zone, Parquet files, or a table of the warehouse. Exactly one.
 
     As text: ``orders`` (its latest version), ``orders@000003-full-20261122T221500Z``,
-    ``file:/data/a.parquet``, ``table:main.orders``.
+    ``file:/data/a.parquet``, ``files:["/data/a.parquet", "/data/b.parquet"]``, ``table:main.orders``.
     """
 
     dataset: str | None = Field(default=None, description="Dataset of the landing zone.")
@@ -78,9 +79,13 @@ class DataReference(Value):
         kind, _, rest = value.partition(":")
         if kind == "file" and rest:
             return {"files": (rest,)}
+        if kind == "files" and rest:
+            return {"files": json.loads(rest)}
         if kind == "table" and rest:
             return {"table": rest}
-        name, _, version = value.partition("@") if is_version(value.rpartition("@")[2]) else (value, "", "")
+        name, _, version = value.rpartition("@")
+        if not is_version(version):
+            name, version = value, ""
         return {"dataset": name, "version": version or LATEST}
 
     @field_validator("dataset")
@@ -110,7 +115,9 @@ class DataReference(Value):
         """The text form."""
         if self.dataset is not None:
             return self.dataset if self.version == LATEST else f"{self.dataset}@{self.version}"
-        return f"table:{self.table}" if self.table is not None else f"file:{', '.join(self.files)}"
+        if self.table is not None:
+            return f"table:{self.table}"
+        return f"file:{self.files[0]}" if len(self.files) == 1 else f"files:{json.dumps(self.files)}"
 
 
 class Column(Value):

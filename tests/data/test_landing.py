@@ -315,6 +315,22 @@ def test_a_reference_as_text_is_read_back(text: str) -> None:
     assert DataReference.model_validate(str(reference)) == reference
 
 
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"dataset": "orders@home", "version": "000003-full-20261122T221500Z"},
+        {"files": ["a.parquet", "b, c.parquet"]},
+        {"files": ["[1].parquet"]},
+        {"files": ['["a"]']},
+    ],
+)
+def test_a_reference_survives_its_text(fields: dict[str, object]) -> None:
+    """An op hands it to the next one as text, whatever its dataset or files are called."""
+    reference = DataReference.model_validate(fields)
+
+    assert DataReference.model_validate(str(reference)) == reference
+
+
 def test_the_lock_ends_with_its_thread(landing: LandingZone) -> None:
     """Two threads never write one dataset at once; each finds it free when the other is done."""
     done: list[int] = []
