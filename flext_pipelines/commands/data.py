@@ -12,7 +12,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Protocol
 
-from pydantic import Field, JsonValue, model_validator
+from pydantic import Field, JsonValue, field_validator, model_validator
 
 from flext_pipelines.commands.message import Command, Context, Message, Query
 from flext_pipelines.data.conditions import Condition, Scalar, time_range
@@ -26,6 +26,7 @@ from flext_pipelines.data.load_request import Load, LoadMode, LoadRequest
 from flext_pipelines.data.rules import Rule
 from flext_pipelines.data.transform import ErrorHandling, Transformation, TransformRequest, fingerprint, transform
 from flext_pipelines.data.validate import MOST_FAILING_ROWS, ValidateRequest, ValidationReport, validate
+from flext_pipelines.data.warehouse.connect import has_password
 from flext_pipelines.data.warehouse.target import TableName
 from flext_pipelines.values import Value
 
@@ -202,6 +203,15 @@ class LoadDataCommand(Command[Load]):
     expected_record_count: int | None = Field(default=None, ge=0, description="Load nothing unless there are so many.")
     post_load_validation: bool = Field(default=True, description="Count the table's rows afterwards.")
     reload: bool = Field(default=False, description="Load again what was loaded already.")
+
+    @field_validator("target_connection")
+    @classmethod
+    def _no_password(cls, value: str) -> str:
+        """Refused before a run config can see it."""
+        if has_password(value):
+            message = "holds a password: use `warehouse` (FLEXT_WAREHOUSE_URL), or keep it in ~/.pgpass"
+            raise ValueError(message)
+        return value
 
 
 class DatasetSummary(Value):

@@ -231,3 +231,14 @@ def test_a_reference_may_be_written_as_text(text: str) -> None:
     command = LoadDataCommand.model_validate({"source_data": text, "target_table": "t"})
 
     assert str(command.source_data) == text
+
+
+@pytest.mark.parametrize("url", ["postgresql://u:hunter2@h/d", "postgresql://u@h/d?sslmode=require&password=hunter2"])
+def test_a_password_is_refused_before_it_is_stored(url: str) -> None:
+    """Run config is plain text: a message whose URL holds a password is none, and the error does not repeat it."""
+    (spec,) = [spec for spec in SPECS if spec.type is LoadDataCommand]
+
+    with pytest.raises(InvalidMessageError, match="target_connection") as refused:
+        parse(spec, {"source_data": "orders", "target_table": "orders", "target_connection": url})
+
+    assert "hunter2" not in str(refused.value) + str(refused.value.details)

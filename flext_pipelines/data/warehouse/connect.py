@@ -8,7 +8,7 @@ from __future__ import annotations
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.parse import unquote, urlsplit
+from urllib.parse import parse_qsl, unquote, urlsplit
 
 from flext_pipelines.data.warehouse.target import TableName, Target
 from flext_pipelines.errors import ConfigError, NotFoundError, UsageError
@@ -43,7 +43,7 @@ class Warehouse:
         """
         if connection == WAREHOUSE:
             return connect(self._url.get_secret_value())
-        if urlsplit(connection).password is not None:
+        if has_password(connection):
             raise UsageError(
                 "target_connection holds a password",
                 "Set FLEXT_WAREHOUSE_URL and use `warehouse`, or keep the password in ~/.pgpass",
@@ -62,6 +62,12 @@ class Warehouse:
             raise NotFoundError(f"There is no warehouse {file} yet", "Load something first", {"table": table})
         with closing(self.connect()) as target, target.rows(TableName.parse(table)) as reader:
             yield reader
+
+
+def has_password(url: str) -> bool:
+    """Whether a URL holds a password, before its host or among its parameters, where libpq takes one too."""
+    parts = urlsplit(url)
+    return parts.password is not None or any("password" in name.lower() for name, _ in parse_qsl(parts.query))
 
 
 def connect(url: str) -> Target:
