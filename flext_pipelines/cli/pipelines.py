@@ -15,7 +15,8 @@ from flext_pipelines.errors import FlextError, UsageError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from flext_pipelines.commands.runs import Execution, ExecutionPlan
+    from flext_pipelines.commands.launching import ExecutionPlan
+    from flext_pipelines.commands.runs import Execution
     from flext_pipelines.runs.metrics import RunMetrics
 
 

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING
 from pydantic import Field, JsonValue
 
 from flext_pipelines.commands import registry
+from flext_pipelines.commands.launching import raise_unless_completed, run_tags
 from flext_pipelines.commands.message import MASK, Command, Context, names_only
-from flext_pipelines.commands.runs import raise_unless_completed, run_tags
 from flext_pipelines.errors import InvalidMessageError, UsageError, error_of_code
 from flext_pipelines.runs.location import MESSAGE_JOB, RunStatus, Tag, message_run_config
 from flext_pipelines.runs.progress import listening

@@ -1,0 +1,201 @@
+"""Launching a run for a message: what it would do, whether it may, in whose name, and how it ended.
+
+What belongs here: what the handlers that launch runs share. What does not: messages and their handlers (``runs``,
+``messages``), the launching itself (``flext_pipelines.runs``).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+from pydantic import JsonValue
+
+from flext_pipelines.commands.message import Context
+from flext_pipelines.errors import NotFoundError, RunCancelledError, RunFailedError, UsageError, error_of_code
+from flext_pipelines.runs.location import Tag, job_names, run_options_config
+from flext_pipelines.runs.record import Event, EventError
+from flext_pipelines.values import Progress, Value
+
+if TYPE_CHECKING:
+    from flext_pipelines.commands.runs import ExecutePipelineCommand
+    from flext_pipelines.meltano.catalogue import Pipeline, ProjectCatalogue
+    from flext_pipelines.meltano.plan import RunRequest
+    from flext_pipelines.runs.status import PipelineStatus
+
+_NEAREST = 5
+
+
+class Project(Protocol):
+    """What these handlers need of the Meltano gateway."""
+
+    def catalogue(self, environment: str | None = None) -> ProjectCatalogue:
+        """The project's plugins, pipelines, schedules and streams."""
+        ...
+
+    def check(self, request: RunRequest) -> None:
+        """Raise what a run of this request would raise before it begins."""
+        ...
+
+
+class ExecutionPlan(Value):
+    """What a run would do.
+
+    Attributes:
+        pipeline: The pipeline.
+        job: Its Dagster job.
+        environment: Meltano environment.
+        blocks: What runs, in order: ``tap-shop target-warehouse``, ``dbt:run``.
+        streams: The streams that would be moved, as ``tap.stream``.
+        partition: The partition key.
+        full_refresh: Whether bookmarks would be ignored.
+        run_config: The Dagster run config.
+        tags: The run tags.
+    """
+
+    pipeline: str
+    job: str
+    environment: str
+    blocks: tuple[str, ...]
+    streams: tuple[str, ...]
+    partition: str | None
+    full_refresh: bool
+    run_config: dict[str, JsonValue]
+    tags: dict[str, str]
+
+
+def pipeline_to_run(catalogue: ProjectCatalogue, name: str) -> Pipeline:
+    """The pipeline of that name, which can run.
+
+    Raises:
+        NotFoundError: There is none; with the nearest names.
+        UsageError: It cannot run, and why.
+    """
+    found = catalogue.pipeline(name)
+    if found is None:
+        import difflib
+
+        names = [pipeline.name for pipeline in catalogue.pipelines]
+        near = difflib.get_close_matches(name, names, 3) or names[:_NEAREST]
+        raise NotFoundError(
+            f"There is no pipeline {name!r}",
+            f"Did you mean {', '.join(near)}?" if near else "`flext pipelines` lists them; meltano.yml has none yet",
+            {"pipeline": name, "near": near},
+        )
+    if found.problem:
+        raise UsageError(
+            f"The pipeline {name} cannot run: {found.problem}", "Mend it in meltano.yml", {"pipeline": name}
+        )
+    return found
+
+
+def check_ready(command: ExecutePipelineCommand, meltano: Project) -> None:
+    """Refuse here what the run would refuse: a secret among the parameters would by then be stored as run config."""
+    from flext_pipelines.meltano.plan import RunRequest
+
+    meltano.check(
+        RunRequest(
+            pipeline=command.pipeline_name,
+            environment=command.environment,
+            streams=command.streams,
+            full_refresh=command.full_refresh,
+            partition=command.partition,
+            config_overrides=command.parameters,
+        )
+    )
+
+
+def plan_of(
+    command: ExecutePipelineCommand, catalogue: ProjectCatalogue, pipeline: Pipeline, context: Context
+) -> ExecutionPlan:
+    """What a run would do.
+
+    Raises:
+        NotFoundError: A stream is wanted that the pipeline does not move.
+    """
+    there = {f"{tap}.{one.name}": one.name for tap in pipeline.taps for one in catalogue.selected_streams(tap)}
+    unknown = sorted(set(command.streams) - set(there.values()))
+    if unknown:
+        raise NotFoundError(
+            f"The pipeline {pipeline.name} moves no stream {unknown[0]!r}",
+            f"It moves {', '.join(sorted(there.values())[:20])}"
+            if there
+            else "Its streams are not known before it ran",
+            {"pipeline": pipeline.name, "streams": unknown},
+        )
+    config = run_options_config(
+        environment=command.environment,
+        full_refresh=command.full_refresh or None,
+        config_overrides=command.parameters or None,
+        timeout_seconds=command.timeout_minutes * 60 if command.timeout_minutes else None,
+    )
+    return ExecutionPlan.model_validate(
+        {
+            "pipeline": pipeline.name,
+            "job": job_names(one.name for one in catalogue.pipelines)[pipeline.name],
+            "environment": catalogue.environment,
+            "blocks": tuple(" ".join(block.arguments) for block in pipeline.blocks),
+            "streams": tuple(
+                name for name, stream in there.items() if not command.streams or stream in command.streams
+            ),
+            "partition": command.partition,
+            "full_refresh": command.full_refresh,
+            "run_config": config,
+            "tags": run_tags(context)
+            | {
+                Tag.PIPELINE: pipeline.name,
+                Tag.ENVIRONMENT: catalogue.environment,
+                Tag.STEP_RETRIES: str(command.max_retries),
+            },
+        }
+    )
+
+
+def run_tags(context: Context) -> dict[str, str]:
+    """The tags that say who asked for a run, and through which door."""
+    tags = {Tag.ACTOR: context.actor, Tag.SOURCE: context.source}
+    if context.correlation_id:
+        tags[Tag.CORRELATION_ID] = context.correlation_id
+    return tags
+
+
+def tell(context: Context, event: Event) -> None:
+    """An event of a run elsewhere as progress of the command that waits for it: milestones, warnings and errors."""
+    if event.level == "warning":
+        context.on_progress(Progress(kind="warning", text=event.message))
+    elif event.level in {"error", "critical"}:
+        context.on_progress(Progress(kind="error", text=event.error.reason if event.error else event.message))
+    elif event.kind == "LOG":
+        context.on_progress(Progress(text=event.message))
+
+
+def raise_unless_completed(status: PipelineStatus) -> None:
+    """A run that was waited for and did not complete is an error of the command.
+
+    Raises:
+        RunFailedError: It failed.
+        RunCancelledError: It was cancelled.
+    """
+    if status.status in {"completed", "pending", "running"}:
+        return
+    error = status.error or EventError(reason=f"The run ended as {status.dagster_status}")
+    details: dict[str, object] = {
+        "execution_id": status.execution_id,
+        "pipeline": status.pipeline,
+        "step": error.step,
+        "cause": error.code,
+        **error.details,
+    }
+    if status.status == "cancelled":
+        raise RunCancelledError(
+            f"Execution {status.execution_id} of {status.pipeline} was cancelled",
+            "Bookmarks up to the stop are kept: run it again to go on from there",
+            details,
+        )
+    failed = RunFailedError(
+        f"Execution {status.execution_id} of {status.pipeline} failed: {error.reason.rstrip('.')}",
+        error.instruction or f"`flext logs {status.execution_id[:8]} --raw` shows what the plugins said",
+        details,
+    )
+    cause = error_of_code(error.code, error.reason)
+    failed.retryable = cause is not None and cause.retryable
+    raise failed
