@@ -139,7 +139,7 @@ class Session:
             self.settle()
         self.gate.saw_rows()
         load = self.streams[stream]
-        load.saw_rows(message.get("version"))
+        load.signs.saw_rows(message.get("version"))
         if self._metadata:
             now = time.time_ns() // 1_000_000
             record = {**record, **metadata_values(message, self._load_id, now)}
@@ -157,7 +157,7 @@ class Session:
         """Take a BATCH message; it is loaded when the next message comes, together with its state."""
         self.settle()
         self.gate.saw_rows()
-        self.streams[stream].saw_rows(message.get("version"))
+        self.streams[stream].signs.saw_rows(message.get("version"))
         self._flush_stream(stream, None)
         self._pending = PendingBatch(stream, message)
 
@@ -165,7 +165,7 @@ class Session:
         """Take a STATE message: commit what it covers, then write it, unless a batch is still filling."""
         self.gate.receive(value)
         for load in self.streams.values():
-            load.saw_state(has_progress_markers(value, load.tap_stream))
+            load.signs.saw_state(has_progress_markers(value, load.tap_stream))
         self.settle(value)
         waited = time.monotonic() - self._since if self._rows else 0.0
         if self._rows >= self._max_rows or self._bytes >= self._max_bytes or waited >= self._max_wait:
@@ -293,7 +293,8 @@ class Session:
         for load in self.streams.values():
             if not load.started:
                 count_rows(load.name, 0)
-        finished = [load for load in self.streams.values() if load.started and load.ended_well]
+        # A run that fails is run again and sends its full tables again: none of them is finished.
+        finished = [load for load in self.streams.values() if load.started and load.ended_well and not problems]
         if finished:
             with self.warehouse.transaction():
                 for load in finished:

@@ -8,11 +8,12 @@ fills a shadow table and publishes it only when the stream is known to be whole.
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
-from target_flext_sql.columns import Column, ColumnType, StreamSchema
+from target_flext_sql.columns import ColumnType, StreamSchema
+from target_flext_sql.completeness import Completeness
 from target_flext_sql.conform import Chunk, Reject
 from target_flext_sql.dialects.base import ROW_COLUMN, TableColumn
 from target_flext_sql.direct import DirectBatch
@@ -24,6 +25,7 @@ from target_flext_sql.errors import (
     TargetError,
 )
 from target_flext_sql.ledger import BATCHES_PER_LOAD, Ledger, bookmark_text
+from target_flext_sql.merging import LoadMethod, expect, merge
 from target_flext_sql.metadata import DELETED_AT
 from target_flext_sql.naming import SHADOW_SUFFIX
 from target_flext_sql.recovery import rows_to_remove
@@ -32,7 +34,6 @@ from target_flext_sql.warehouse import Table, Warehouse
 
 logger = logging.getLogger("target-flext-sql")
 
-LoadMethod = Literal["append", "upsert", "overwrite"]
 STAGE = "_flext_stage"
 
 
@@ -93,15 +94,9 @@ class StreamLoad:
         self._table: Table | None = None
         self._shadow: Table | None = None
         self.started = False
-        self.version: int | None = None
-        self.announced = False
-        self._some_rows = False
-        self._empty = False
-        self._unfinished_by_state = False
+        self.signs = Completeness()
         self.activated = False
         self.ended_well = False
-        self._marked_unfinished = False
-        self._whole_by_state = False
         self.received = 0
         self.rejected = 0
         self._check_method()
@@ -241,7 +236,7 @@ class StreamLoad:
             table=self.place[1],
             load_method=self.method,
             load_key=self._load_key,
-            version=self.version,
+            version=self.signs.version,
             counts=counts.row if counts else (0, 0, 0, 0),
             bookmark=bookmark,
         )
@@ -277,7 +272,7 @@ class StreamLoad:
             return self._load_chunks(table, batch, stamp)
         if batch.faulty is not None and self.warehouse.value(batch.faulty):
             return self._load_chunks(table, batch.chunks(), stamp)
-        loaded = self.apply(table, batch.source, self._columns, batch.rows, stamp)
+        loaded = self._merge(table, batch.source, batch.rows, stamp)
         return Counts(batch.rows, loaded, 0, batch.rows - loaded)
 
     def _load_chunks(self, table: Table, chunks: Iterable[Chunk], stamp: int) -> Counts:
@@ -308,7 +303,7 @@ class StreamLoad:
                 sample.column,
                 sample.reason,
             )
-        loaded = self.apply(table, source, columns, staged, stamp)
+        loaded = self._merge(table, source, staged, stamp)
         counts = Counts(received, loaded, rejected, staged - loaded)
         if received != staged + rejected:
             raise CountMismatchError(
@@ -317,100 +312,18 @@ class StreamLoad:
             )
         return counts
 
-    def identity(self) -> tuple[Column, ...]:
-        """The columns that make two rows the same row: the key, and for an append the replication key too."""
-        keys = self.schema.key_columns
-        if self.method != "append" or not keys or self.schema.replication_key is None:
-            return keys if self.method != "append" else ()
-        replication = self.schema.column(self.schema.replication_key)
-        return keys if replication is None or replication in keys else (*keys, replication)
-
-    def apply(self, table: Table, source: str, columns: Sequence[TableColumn], rows: int, stamp: int) -> int:
-        """Bring staged rows into the table and return how many are in it: the last of each key.
-
-        Raises:
-            CountMismatchError: The database took another number of rows than it was given.
-        """
-        if not rows:
-            return 0
-        dialect, driver = self.warehouse.dialect, self.warehouse.driver
-        identity = [column.name for column in self.identity()]
-        expected = rows
-        if identity:
-            total, expected = (int(n) for n in driver.query(dialect.distinct_keys(source, identity))[0])
-            self._expect(rows, total, "staged")
-            if expected < total:
-                source = dialect.last_by_key(source, [column.name for column in columns], identity)
-        if self.method == "append":
-            self._replace_delivered_again(table, source, columns)
-            done = driver.execute(dialect.insert(table.ref, source, columns, stamp))
-        elif self.method == "overwrite" and not self.schema.keys:
-            done = driver.execute(dialect.insert(table.ref, source, columns, stamp))
-        else:
-            done = driver.execute(dialect.upsert(table.ref, source, columns, identity, stamp))
-        self._expect(expected, done, "loaded")
-        return expected
-
-    def _expect(self, expected: int, done: int, what: str) -> None:
-        if done not in {expected, -1}:
-            raise CountMismatchError(
-                f"Stream '{self.name}': {expected} rows should have been {what}, the database says {done}",
-                next_step="the batch was rolled back; run again, and report it if it stays",
-            )
-
-    def _replace_delivered_again(self, table: Table, source: str, columns: Sequence[TableColumn]) -> None:
-        if self.schema.replication_key is None:
-            return
-        dialect, driver = self.warehouse.dialect, self.warehouse.driver
-        by_name = {column.name: column for column in columns}
-        replication = self.schema.column(self.schema.replication_key)
-        if replication is None:
-            return
-        window = by_name[replication.name]
-        if self.schema.keys:
-            keys = [by_name[column.name] for column in self.schema.key_columns]
-            driver.execute(dialect.delete_same_version(table.ref, source, keys, window))
-        else:
-            driver.execute(dialect.delete_same_rows(table.ref, source, columns, window, self.first_stamp))
-
-    def saw_rows(self, version: int | None) -> None:
-        """Note that rows came: an earlier state no longer says that the stream is whole."""
-        self._whole_by_state = self._empty = False
-        self._some_rows = True
-        if version is not None:
-            self.version = version
-
-    def saw_state(self, unfinished: bool | None) -> None:
-        """Note what a state says about the stream.
-
-        Progress markers that were there and are gone mean that the tap has finished the stream. Their mere absence
-        means nothing: the SDK's full-table streams never have any, finished or not.
-
-        Args:
-            unfinished: The state has progress markers for the stream; None if it does not mention it.
-        """
-        if unfinished is None:
-            return
-        self._empty = self.announced and not self._some_rows and not unfinished
-        self._whole_by_state = self._marked_unfinished and not unfinished
-        self._marked_unfinished = self._marked_unfinished or unfinished
-        self._unfinished_by_state = unfinished
+    def _merge(self, table: Table, source: str, rows: int, stamp: int) -> int:
+        return merge(self.warehouse, self.schema, self.method, table, source, rows, stamp, self.first_stamp)
 
     def activate(self, version: int, *, soft: bool = False) -> None:
-        """Take an ACTIVATE_VERSION message: a first one before any row announces, any other says "whole".
-
-        A tap that sends it only behind the last row sends just the one for an empty table: the state that follows
-        tells it from an announcement.
+        """Take an ACTIVATE_VERSION message.
 
         Args:
-            version: The version that is complete.
+            version: The version that is complete, or announced.
             soft: Mark rows that are gone as deleted instead of removing them.
         """
-        self.version = version
-        if not self._some_rows and not self.announced:
-            self.announced = True
-            return
-        self._finish_whole(soft=soft)
+        if self.signs.saw_version(version):
+            self._finish_whole(soft=soft)
 
     def _finish_whole(self, *, soft: bool = False) -> None:
         """The stream is whole: publish an overwrite, remove from an upsert what the source no longer has."""
@@ -425,7 +338,7 @@ class StreamLoad:
             if self.method == "overwrite":
                 self._publish(table)
                 self._note(stamp, "published")
-            elif self.method == "upsert" and self.version is not None:
+            elif self.method == "upsert" and self.signs.version is not None:
                 self._remove_gone(table, soft=soft)
                 self._note(stamp, "activated")
         self.activated = True
@@ -443,7 +356,7 @@ class StreamLoad:
         else:
             driver.execute(dialect.drop_table(live.ref))
             driver.execute(dialect.rename_table(shadow.ref, self.place[1]))
-        self._expect(rows, self.warehouse.count(live.ref), "published")
+        expect(self.name, rows, self.warehouse.count(live.ref), "published")
         self._table = live
         logger.info("Stream '%s': published %d rows", self.name, rows)
 
@@ -460,7 +373,7 @@ class StreamLoad:
 
     def _remove_gone(self, table: Table, *, soft: bool) -> None:
         dialect, driver = self.warehouse.dialect, self.warehouse.driver
-        version = self.version if self.version is not None else -1
+        version = self.signs.version if self.signs.version is not None else -1
         stamp = self.ledger.first_stamp_of_version(self.place[1], version) or self.first_stamp
         deleted_at = self.schema.column(DELETED_AT)
         if soft and deleted_at is not None:
@@ -480,10 +393,10 @@ class StreamLoad:
         Returns:
             The error to raise after everything else is safe, or None.
         """
-        if self._empty and not self.activated:
+        if self.signs.known_empty and not self.activated:
             self._finish_whole(soft=soft)
-        whole = trusted or (self._whole_by_state and not self.announced)
-        if self.method == "overwrite" and not self.activated and (self.started or self.announced):
+        whole = trusted or self.signs.whole_by_state
+        if self.method == "overwrite" and not self.activated and (self.started or self.signs.expected):
             if not whole:
                 return IncompleteStreamError(
                     f"Stream '{self.name}' was not published; its table is as before",
@@ -492,7 +405,7 @@ class StreamLoad:
                     "(emit_activate_version_messages), or set publish_on to end_of_input if you trust its exit",
                 )
             self._finish_whole()
-        self.ended_well = self.activated or not (self.announced or self._unfinished_by_state)
+        self.ended_well = self.activated or not self.signs.known_partial
         return None
 
     def mark_finished(self, retention_days: int) -> None:

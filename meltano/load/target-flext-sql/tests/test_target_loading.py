@@ -200,6 +200,19 @@ def test_no_state_is_written_while_an_overwrite_waits(place: Place) -> None:
     assert states == [{"bookmarks": {"s": {"replication_key_value": 3}}}]
 
 
+def test_a_failed_run_doubles_no_other_stream(place: Place) -> None:
+    """When one stream's overwrite cannot be published, the rerun replaces the snapshots that others appended."""
+    config = {**place.config, "stream_load_methods": {"s": "overwrite", "log": "append"}}
+    log = [schema("log", {"id": INTEGER, "v": TEXT}), *records("log", ROWS)]
+
+    with pytest.raises(IncompleteStreamError):
+        load(config, KEYED, records("s", ROWS), log)
+    load(config, KEYED, records("s", ROWS, 1), activate("s", 1), log)
+
+    assert place.rows("log") == TUPLES
+    assert place.rows("s") == TUPLES
+
+
 def test_progress_markers_that_go_away_say_whole(place: Place) -> None:
     """A tap without ACTIVATE_VERSION finishes a stream by dropping its progress markers."""
     marked = state(s={"progress_markers": {"replication_key": "id", "replication_key_value": 2}})

@@ -1,9 +1,10 @@
-"""Which rows of an unfinished append a new load removes: the rules, without a database."""
+"""Which rows a new load removes, and when a stream is whole: the rules, without a database."""
 
 from __future__ import annotations
 
 import pytest
 
+from target_flext_sql.completeness import Completeness
 from target_flext_sql.ledger import BATCHES_PER_LOAD, PastBatch, bookmark_text
 from target_flext_sql.recovery import rows_to_remove
 from target_flext_sql.states import has_progress_markers
@@ -80,3 +81,40 @@ def test_progress_markers_are_found_in_partitions_too(bookmark: object, expected
     """A stream is unfinished while any of its partitions is."""
     assert has_progress_markers({"bookmarks": {"s": bookmark}}, "s") is expected
     assert has_progress_markers({"bookmarks": {"s": bookmark}}, "other") is None
+
+
+def whole(*signs: str) -> tuple[bool, bool, bool]:
+    """Feed signs to a stream; return (completed by a version, whole by its states, known to be empty)."""
+    seen = Completeness()
+    completed = False
+    for sign in signs:
+        if sign == "rows":
+            seen.saw_rows(None)
+        elif sign == "version":
+            completed = seen.saw_version(1)
+        else:
+            seen.saw_state({"marked": True, "unmarked": False, "other": None}[sign])
+    return completed, seen.whole_by_state, seen.known_empty
+
+
+SIGNS = {
+    "SDK tap, whole": (["version", "rows", "version"], (True, False, False)),
+    "SDK tap, died before its first row": (["version"], (False, False, False)),
+    "SDK tap, died behind a state": (["version", "rows", "unmarked"], (False, False, False)),
+    "SDK tap, empty table": (["version", "version"], (True, False, False)),
+    "tap-flext-sql, whole": (["rows", "marked", "rows", "marked", "version", "unmarked"], (True, True, False)),
+    "tap-flext-sql, empty table": (["version", "unmarked"], (False, False, True)),
+    "tap-flext-sql, died": (["rows", "marked", "rows"], (False, False, False)),
+    "no signs at all": (["rows", "unmarked"], (False, False, False)),
+    "states alone, whole": (["rows", "marked", "rows", "unmarked"], (False, True, False)),
+    "states alone, rows behind": (["rows", "marked", "unmarked", "rows"], (False, False, False)),
+    "a state that is about other streams": (["rows", "marked", "other"], (False, False, False)),
+}
+
+
+@pytest.mark.parametrize("case", SIGNS)
+def test_a_stream_is_whole_only_by_a_sure_sign(case: str) -> None:
+    """Each kind of tap, finished or dead: only a finished one publishes."""
+    signs, expected = SIGNS[case]
+
+    assert whole(*signs) == expected
