@@ -6,17 +6,15 @@ effective values (``config``).
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, MutableMapping
-from contextlib import contextmanager
-from pathlib import Path
+from collections.abc import Mapping, MutableMapping
 from typing import TYPE_CHECKING
 
 from pydantic import JsonValue, SecretStr
 
-from flext_pipelines.errors import ConflictError, PluginConfigError, PluginMissingError
+from flext_pipelines.errors import PluginConfigError, PluginMissingError
 from flext_pipelines.meltano.config import config_path, plugin_type
 from flext_pipelines.meltano.dotenv import read_dotenv, set_variables
-from flext_pipelines.meltano.locks import FileLock, install_lock_path
+from flext_pipelines.meltano.locks import hold_files
 from flext_pipelines.meltano.opening import opened_project, resolved_plugin
 from flext_pipelines.meltano.plugin_values import ConfiguredPlugin, StoredSetting
 from flext_pipelines.meltano.project_files import Definition, Keys, ProjectFiles, YamlFile, read_project_files, save
@@ -35,8 +33,6 @@ if TYPE_CHECKING:
 
     from flext_pipelines.meltano.library import PluginSettings
     from flext_pipelines.meltano.project import MeltanoProject
-
-_EDIT_WAIT_SECONDS = 10.0
 
 
 def configure(
@@ -63,9 +59,9 @@ def configure(
     Raises:
         PluginMissingError: The project defines no such plugin.
         PluginConfigError: A setting is unknown, of the wrong type, or secret but not given as one.
-        ConflictError: Somebody else changes the files right now.
+        AlreadyRunningError: Somebody else changes the files right now.
     """
-    with _editing(project), opened_project(project, environment) as (opened, files):
+    with hold_files(project, "change settings"), opened_project(project, environment) as (opened, files):
         plugin = resolved_plugin(opened, name)
         settings = opened.settings(plugin)
         definition = files.definition(name, plugin_type(plugin))
@@ -286,23 +282,3 @@ def _remove(file: YamlFile, section: Keys, setting: str) -> bool:
         return False
     del holder[str(path[-1])]
     return True
-
-
-@contextmanager
-def _editing(project: MeltanoProject) -> Iterator[None]:
-    """One editor of the project's files at a time."""
-    lock = FileLock(edit_lock_path(project))
-    if not lock.acquire("change settings", wait_seconds=_EDIT_WAIT_SECONDS):
-        raise ConflictError(
-            f"The files of {project.root} are being changed by {lock.holder() or 'another process'}",
-            "Try again when it has finished",
-        )
-    try:
-        yield
-    finally:
-        lock.release()
-
-
-def edit_lock_path(project: MeltanoProject) -> Path:
-    """The lock of those who change the project's files."""
-    return install_lock_path(project).with_suffix(".edit.lock")

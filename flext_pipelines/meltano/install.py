@@ -35,7 +35,7 @@ from flext_pipelines.meltano.definitions import (
 )
 from flext_pipelines.meltano.introspection import read_catalogue
 from flext_pipelines.meltano.journal import Change, all_or_nothing, repair
-from flext_pipelines.meltano.locks import hold_for_install
+from flext_pipelines.meltano.locks import hold_files, hold_for_install
 from flext_pipelines.meltano.plugin_values import Installed, InstallReport, Uninstalled
 from flext_pipelines.meltano.project_files import Definition, read_project_files, render
 from flext_pipelines.meltano.redaction import dotenv_values
@@ -199,8 +199,8 @@ class Installer:
 
     @contextmanager
     def _alone(self, what: str) -> Iterator[tuple[str, ...]]:
-        """With no run and no other installation, and nothing half done by an earlier one."""
-        with hold_for_install(self._project, what, wait_seconds=self._wait):
+        """With no run, no other installation and no change of settings, and nothing half done by an earlier one."""
+        with hold_for_install(self._project, what, wait_seconds=self._wait), hold_files(self._project, what):
             repaired = tuple(repair(self._project))
             for sentence in repaired:
                 self._say(sentence, "warning")

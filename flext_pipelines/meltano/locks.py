@@ -1,8 +1,9 @@
 """Locks between processes of this machine, held by the operating system and so never stale.
 
-Three things must not happen at once: installing plugins while a pipeline uses them (Meltano's installer
+Four things must not happen at once: installing plugins while a pipeline uses them (Meltano's installer
 empties the run folders of live jobs), two runs with one Singer state (Meltano checks its job table and then
-inserts, which is not atomic), and the first migration of the system database by several runs.
+inserts, which is not atomic), two changes of the project's files (one would be lost, or undone with the other), and
+the first migration of the system database by several runs.
 
 What belongs here: the locks, and who holds them. What does not: what is done under them.
 """
@@ -27,6 +28,9 @@ from flext_pipelines.errors import AlreadyRunningError, InstallInProgressError
 
 if TYPE_CHECKING:
     from flext_pipelines.meltano.project import MeltanoProject
+
+EDIT_WAIT_SECONDS = 10.0
+"""How long who wants to change the project's files waits for another; a change of settings takes half a second."""
 
 
 @dataclass(frozen=True)
@@ -175,6 +179,27 @@ def hold_for_install(project: MeltanoProject, what: str, *, wait_seconds: float 
             f"Plugins of {project.root} are in use by {', '.join(holders)}",
             "Wait until it has finished, or stop it with `flext stop`, then try again",
             {"holders": holders, "project": str(project.root)},
+        )
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+@contextmanager
+def hold_files(project: MeltanoProject, what: str) -> Iterator[None]:
+    """Be the only one who changes the project's files; what was read from them stays true meanwhile.
+
+    Raises:
+        AlreadyRunningError: Somebody else still changes them after a short wait.
+    """
+    lock = FileLock(install_lock_path(project).with_suffix(".edit.lock"))
+    if not lock.acquire(what, wait_seconds=EDIT_WAIT_SECONDS):
+        holder = lock.holder()
+        raise AlreadyRunningError(
+            f"The files of {project.root} are being changed by {holder or 'another process'}",
+            "Try again when it has finished",
+            {"holder": str(holder or ""), "project": str(project.root)},
         )
     try:
         yield

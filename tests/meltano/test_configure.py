@@ -11,10 +11,16 @@ from pathlib import Path
 import pytest
 from pydantic import JsonValue, SecretStr
 
-from flext_pipelines.errors import ConfigError, ConflictError, NotFoundError, PluginConfigError, PluginMissingError
+from flext_pipelines.errors import (
+    AlreadyRunningError,
+    ConfigError,
+    NotFoundError,
+    PluginConfigError,
+    PluginMissingError,
+)
 from flext_pipelines.meltano.config import get_config
-from flext_pipelines.meltano.configure import configure, edit_lock_path
-from flext_pipelines.meltano.locks import FileLock
+from flext_pipelines.meltano.configure import configure
+from flext_pipelines.meltano.locks import hold_files
 from flext_pipelines.meltano.plugin_values import SettingValue
 from flext_pipelines.meltano.project import MeltanoProject
 from tests.meltano.written_projects import tree, written
@@ -283,15 +289,16 @@ def test_a_broken_file_is_not_touched(project: MeltanoProject) -> None:
 
 
 def test_a_settings_edit_waits_for_another(project: MeltanoProject, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Two editors at once would lose the edit of one; the second is told who has the file."""
-    monkeypatch.setattr("flext_pipelines.meltano.configure._EDIT_WAIT_SECONDS", 0.1)
-    lock = FileLock(edit_lock_path(project))
-    assert lock.acquire("somebody's edit")
+    """Two editors at once would lose the edit of one; the second is told who has the file, and may try again."""
+    monkeypatch.setattr("flext_pipelines.meltano.locks.EDIT_WAIT_SECONDS", 0.1)
 
-    with pytest.raises(ConflictError, match="somebody's edit"):
+    with (
+        hold_files(project, "somebody's edit"),
+        pytest.raises(AlreadyRunningError, match="somebody's edit") as caught,
+    ):
         configure(project, "tap-a", values={"port": 1}, secrets={})
 
-    lock.release()
+    assert caught.value.retryable
     configure(project, "tap-a", values={"port": 1}, secrets={})
 
 

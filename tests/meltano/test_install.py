@@ -17,6 +17,7 @@ from pathlib import Path
 import pytest
 
 from flext_pipelines.errors import (
+    AlreadyRunningError,
     ConflictError,
     InstallInProgressError,
     PluginInstallError,
@@ -25,7 +26,7 @@ from flext_pipelines.errors import (
 )
 from flext_pipelines.meltano.install import Installer
 from flext_pipelines.meltano.introspection import read_catalogue
-from flext_pipelines.meltano.locks import hold_for_run
+from flext_pipelines.meltano.locks import hold_files, hold_for_run
 from flext_pipelines.meltano.plugin_values import InstallReport
 from flext_pipelines.meltano.plugins import ProjectPlugins
 from flext_pipelines.meltano.project import MeltanoProject
@@ -255,6 +256,16 @@ def test_two_installations_at_once_do_not_meet(project: MeltanoProject) -> None:
 
     assert sorted(process.communicate(timeout=120)[0].strip() for process in running) == ["installed", "unchanged"]
     assert _says(project) == "one"
+
+
+def test_no_installation_while_settings_are_edited(project: MeltanoProject, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Both rewrite the project's files: an upgrade that is rolled back would take the edit with it."""
+    monkeypatch.setattr("flext_pipelines.meltano.locks.EDIT_WAIT_SECONDS", 0.1)
+
+    with hold_files(project, "somebody's edit"), pytest.raises(AlreadyRunningError, match="somebody's edit"):
+        _installer(project).install(["target-free"])
+
+    assert _actions(_installer(project).install(["target-free"])) == {"target-free": "not_needed"}
 
 
 def test_no_installation_while_a_pipeline_runs(project: MeltanoProject) -> None:
