@@ -24,6 +24,7 @@ from dagster import DagsterExecutionInterruptedError
 from flext_pipelines.assets.blocks import NO_RETRIES, Retries
 from flext_pipelines.commands.bus import internal_error
 from flext_pipelines.errors import FlextError, RunCancelledError
+from flext_pipelines.runs.location import Tag
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -43,6 +44,8 @@ def failure(error: FlextError) -> dg.Failure:
     instruction = f" {error.instruction.rstrip('.')}." if error.instruction else ""
     metadata: dict[str, RawMetadataValue] = {
         "code": error.code,
+        "reason": error.reason,
+        "instruction": error.instruction,
         "retryable": error.retryable,
         **metadata_of(error.details),
     }
@@ -84,6 +87,12 @@ def raise_in_step(context: StepContext, error: FlextError, retries: Retries = NO
     raise failure(error) from error.__cause__
 
 
+def asked_for(tags: Mapping[str, str], declared: Retries) -> Retries:
+    """The attempts that the launch of a run asked for, else the declared ones."""
+    times = tags.get(Tag.STEP_RETRIES, "")
+    return declared._replace(times=int(times)) if times.isdigit() else declared
+
+
 def _is_being_cancelled(context: StepContext) -> bool:
     run = context.instance.get_run_by_id(context.run.run_id)
     return run is not None and run.status in (dg.DagsterRunStatus.CANCELING, dg.DagsterRunStatus.CANCELED)
@@ -94,7 +103,12 @@ def translated(context: StepContext, retries: Retries = NO_RETRIES) -> Iterator[
     """Whatever is raised inside ends the step as ``raise_in_step`` says; a stray exception is a fault of ours.
 
     Interrupts and what Dagster raises to steer a step pass through.
+
+    Args:
+        context: The step's.
+        retries: Further attempts that the project declares; whoever launched the run may have said otherwise.
     """
+    retries = asked_for(context.run.tags, retries)
     try:
         yield
     except (dg.Failure, dg.RetryRequested, dg.DagsterError):

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 @click.option("--partition", help="Partition key, for a partitioned pipeline.")
 @click.option("--set", "overrides", multiple=True, metavar="PLUGIN.SETTING=VALUE", help="A setting for this run only.")
 @click.option("--timeout-minutes", type=click.FloatRange(min=0, min_open=True), help="Stop it after so long.")
-@click.option("--max-retries", default=0, show_default=True, help="Tries again after a failure that may pass.")
+@click.option("--max-retries", type=click.IntRange(0, 20), help="Further tries after a failure that may pass.")
 @click.option("--dry-run", is_flag=True, help="Show what would run and run nothing.")
 @click.option("--detach", is_flag=True, help="Hand it to Dagster and return at once; it outlives this shell.")
 @json_option
@@ -40,7 +40,7 @@ def run(
     partition: str | None,
     overrides: tuple[str, ...],
     timeout_minutes: float | None,
-    max_retries: int,
+    max_retries: int | None,
     dry_run: bool,
     detach: bool,
     as_json: bool,

@@ -72,14 +72,6 @@ def send(message: Message[R], on_progress: Callable[[Progress], None] = ignore_p
     return bus().send(message, context).unwrap()
 
 
-def print_progress(step: Progress) -> None:
-    """Milestones and warnings on standard error, so that standard output stays the answer."""
-    if step.kind == "count" or not step.text:
-        return
-    colour = {"milestone": "cyan", "warning": "yellow", "error": "red"}[step.kind]
-    click.echo(f"{click.style('·', fg=colour)} {step.text}", err=True)
-
-
 def prewarm() -> None:
     """Let a Meltano process begin to import what it needs while this one imports Dagster.
 

@@ -144,8 +144,8 @@ def plan_of(
             | {
                 Tag.PIPELINE: pipeline.name,
                 Tag.ENVIRONMENT: catalogue.environment,
-                Tag.STEP_RETRIES: str(command.max_retries),
-            },
+            }
+            | ({} if command.max_retries is None else {Tag.STEP_RETRIES: str(command.max_retries)}),
         }
     )
 

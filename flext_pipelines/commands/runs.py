@@ -86,8 +86,11 @@ class ExecutePipelineCommand(Command[Execution]):
         default_factory=dict,
         description="Plugin to setting to value, for this run only. Never a secret: run config is stored as text.",
     )
-    max_retries: int = Field(
-        default=3, ge=0, le=20, description="How often a step that failed for a passing reason is tried again."
+    max_retries: int | None = Field(
+        default=None,
+        ge=0,
+        le=20,
+        description="How often a step that failed for a passing reason is tried again; by default as meltano.yml says.",
     )
     timeout_minutes: float | None = Field(
         default=None,

@@ -14,6 +14,7 @@ from dagster._core.execution.plan.objects import UserFailureData
 from flext_pipelines.assets.blocks import NO_RETRIES, Retries
 from flext_pipelines.assets.failures import RETRY_RUN_TAG, failure, translated
 from flext_pipelines.errors import ConfigError, ExtractFailedError, FlextError, RunCancelledError
+from flext_pipelines.runs.location import Tag
 
 PERMANENT = ConfigError("tap-shop has no setting `host`", "Set it in meltano.yml", {"file": "meltano.yml", "line": 12})
 TRANSIENT = ExtractFailedError("tap-shop lost its connection", "Run it again", {"exit_code": 1})
@@ -104,6 +105,25 @@ def test_a_transient_failure_that_passes_ends_well(instance: dg.DagsterInstance)
     assert attempts == 2
 
 
+@pytest.mark.parametrize(("asked", "expected"), [("0", 1), ("2", 3), ("many", 2)])
+def test_whoever_launches_a_run_may_ask_for_other_retries(
+    instance: dg.DagsterInstance, asked: str, expected: int
+) -> None:
+    """The tag of the launch wins over what the project declares; one that is no number does not."""
+    attempts = 0
+
+    @dg.asset
+    def orders(context: dg.AssetExecutionContext) -> None:
+        nonlocal attempts
+        attempts += 1
+        with translated(context, Retries(1, 0)):
+            raise TRANSIENT
+
+    dg.materialize([orders], instance=instance, raise_on_error=False, tags={Tag.STEP_RETRIES: asked})
+
+    assert attempts == expected
+
+
 def test_a_failure_says_what_where_and_what_to_do(instance: dg.DagsterInstance) -> None:
     """Reason, instruction and verdict are the text; details are metadata."""
     result, _ = _materialize(instance, _raise(PERMANENT))
@@ -113,7 +133,14 @@ def test_a_failure_says_what_where_and_what_to_do(instance: dg.DagsterInstance) 
         "tap-shop has no setting `host`. Set it in meltano.yml. Trying again cannot help until this is changed."
     )
     values = {key: value.value for key, value in told.metadata.items()}
-    assert values == {"code": "config", "retryable": False, "file": "meltano.yml", "line": 12}
+    assert values == {
+        "code": "config",
+        "reason": PERMANENT.reason,
+        "instruction": PERMANENT.instruction,
+        "retryable": False,
+        "file": "meltano.yml",
+        "line": 12,
+    }
 
 
 def test_an_exception_that_nobody_translated_is_a_fault_of_ours(instance: dg.DagsterInstance) -> None:

@@ -110,9 +110,11 @@ def test_an_override_without_plugin_setting_or_value_is_refused(pair: str) -> No
 def test_the_live_table_shows_the_latest_count_of_each_stream() -> None:
     """Counts replace each other; they are totals."""
     table = StreamTable()
+    assert table.__rich__() == ""
 
     for rows in (10, 25):
         table(Progress(kind="count", stream="orders", side="extracted", rows=rows))
 
     drawn = table.__rich__()
+    assert not isinstance(drawn, str)
     assert [list(column.cells) for column in drawn.columns] == [["orders"], ["25"], ["0"], ["0"]]
