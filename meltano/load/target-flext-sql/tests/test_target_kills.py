@@ -15,6 +15,7 @@ from typing import Any
 import pyarrow as pa
 import pytest
 from target_harness import INTEGER, TEXT, Message, Place, activate, batch, lines, parquet, records, schema
+from target_servers import postgres_place
 
 SHAPE = {"id": INTEGER, "rk": INTEGER, "v": TEXT}
 Rows = Sequence[Mapping[str, Any]]
@@ -232,8 +233,6 @@ def place_maker(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[[], 
         if request.param == "duckdb":
             path = tmp_path / f"warehouse{next(numbers)}.duckdb"
             return Place("duckdb", {"path": str(path), "default_target_schema": "raw", "lock_timeout": 20})
-        from conftest import postgres_place
-
         return postgres_place(request.getfixturevalue("target_postgres_server"))
 
     return make

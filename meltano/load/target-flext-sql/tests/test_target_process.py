@@ -19,8 +19,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import PostgresServer, postgres_place
 from target_harness import INTEGER, TEXT, Message, Place, batch, command, lines, records, run_process, schema, state
+from target_servers import PostgresServer, postgres_place
 
 pytestmark = pytest.mark.process
 
