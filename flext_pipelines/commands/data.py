@@ -7,6 +7,7 @@ of it is done (``flext_pipelines.data``, ``flext_pipelines.meltano``).
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Generator, Mapping
 from datetime import datetime
 from pathlib import Path
@@ -48,7 +49,7 @@ class TapRunner(Protocol):
         replication_key: str | None = None,
         full_table: bool = False,
         environment: str | None = None,
-        run_id: str | None = None,
+        echo: Callable[[str], object] | None = None,
     ) -> Generator[bytes, None, None]:
         """Run one stream of a tap, without a target, with a Singer state of its own.
 
@@ -60,7 +61,7 @@ class TapRunner(Protocol):
             replication_key: Use this column instead of the one in its catalog.
             full_table: Read everything, whatever its catalog says.
             environment: Meltano environment instead of the set one.
-            run_id: Of the Dagster run.
+            echo: Given every line of its log, secrets taken out, in another thread.
 
         Returns:
             The lines of its stdout. It raises when the tap fails, after the last line; closing it stops the tap.
@@ -275,7 +276,7 @@ class SweepLandingCommand(Command[Removed]):
 def extract_data(
     command: ExtractDataCommand, *, landing: LandingZone, meltano: TapRunner, context: Context
 ) -> Extraction:
-    """Join the tap's lines with the landing zone."""
+    """Join the tap's lines with the landing zone; within a Dagster run its log goes to standard output, as always."""
     partitions = tuple(
         Condition(column=column, operator="in", values=values) for column, values in command.partitions.items()
     )
@@ -307,7 +308,7 @@ def extract_data(
             replication_key=command.last_updated_column,
             full_table=command.extract_mode == "snapshot",
             environment=command.environment,
-            run_id=context.dagster_run_id,
+            echo=sys.stdout.write if context.dagster_run_id else None,
         )
 
     return extract(landing, request, tap, context.on_progress)

@@ -150,7 +150,7 @@ class MeltanoRunner:
         replication_key: str | None = None,
         full_table: bool = False,
         environment: str | None = None,
-        run_id: str | None = None,
+        echo: Echo | None = None,
     ) -> Generator[bytes, None, None]:
         """Run one stream of a tap without a target; see ``tap_alone.TapRun``."""
         from flext_pipelines.meltano.tap_alone import TapRun
@@ -165,9 +165,9 @@ class MeltanoRunner:
             state,
             replication_key,
             full_table,
-            run_id,
             self.timeout_seconds,
             self.plugin_env,
+            echo,
         )
         return run.lines(self.read(project))
 
