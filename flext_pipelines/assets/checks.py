@@ -1,8 +1,8 @@
 """Asset checks of a stream: made from what the run counted, in the same step and at no cost of another.
 
-* ``all_rows_arrived``: extracted = loaded + rejected. A loader's exit code is no proof: target-duckdb 0.8.0 with
-  duckdb 1.3 loses the first row of each load and exits with 0. It blocks what lies downstream, except behind a mapper,
-  which may drop rows on purpose.
+* ``all_rows_arrived``: extracted = loaded + rejected + deduplicated. A loader's exit code is no proof: target-duckdb
+  0.8.0 with duckdb 1.3 loses the first row of each load and exits with 0. It blocks what lies downstream, except
+  behind a mapper, which may drop rows on purpose.
 * ``schema_unchanged``: the columns are those of the last materialization; a warning says what changed.
 
 What belongs here: these two. What does not: contracts (``contracts``), freshness (a policy of the asset).
@@ -42,7 +42,7 @@ def specs(block: BlockPlan) -> list[dg.AssetCheckSpec]:
             dg.AssetCheckSpec(
                 ROWS_CHECK,
                 asset=key,
-                description="Rows extracted are rows loaded plus rows rejected.",
+                description="Rows extracted are rows loaded, rejected, or replaced by a later row with the same key.",
                 blocking=not block.block.mappers,
             )
         )
@@ -65,9 +65,9 @@ def results(
 def _all_rows_arrived(
     context: dg.AssetExecutionContext, key: dg.AssetKey, outcome: StreamOutcome
 ) -> Iterator[dg.AssetCheckResult]:
-    if outcome.extracted is None or outcome.loaded is None:
+    missing = outcome.missing
+    if missing is None:
         return
-    missing = outcome.extracted - outcome.loaded - outcome.rejected
     spec = context.assets_def.get_spec_for_check_key(dg.AssetCheckKey(key, ROWS_CHECK))
     yield dg.AssetCheckResult(
         passed=missing == 0,
@@ -76,16 +76,17 @@ def _all_rows_arrived(
         severity=dg.AssetCheckSeverity.ERROR if spec.blocking else dg.AssetCheckSeverity.WARN,
         description=_arrival(missing),
         metadata={
-            Meta.ROWS_EXTRACTED: outcome.extracted,
-            Meta.ROWS_LOADED: outcome.loaded,
+            Meta.ROWS_EXTRACTED: outcome.extracted or 0,
+            Meta.ROWS_LOADED: outcome.loaded or 0,
             Meta.ROWS_REJECTED: outcome.rejected,
+            Meta.ROWS_DEDUPLICATED: outcome.deduplicated,
         },
     )
 
 
 def _arrival(missing: int) -> str:
     if missing == 0:
-        return "Every row that was extracted was loaded or rejected with a reason."
+        return "Every row that was extracted was loaded, rejected with a reason, or replaced by a later one."
     if missing > 0:
         return f"{missing} rows were extracted but neither loaded nor rejected."
     return f"{-missing} more rows were loaded or rejected than were extracted."

@@ -163,6 +163,7 @@ def _sum(name: str, outcomes: Sequence[StreamOutcome]) -> StreamOutcome:
         extracted=_total([one.extracted for one in outcomes]),
         loaded=_total([one.loaded for one in outcomes]),
         rejected=sum(one.rejected for one in outcomes),
+        deduplicated=sum(one.deduplicated for one in outcomes),
         bytes=_total([one.bytes for one in outcomes]),
         seconds=_total([one.seconds for one in outcomes]),
         status=next((one.status for one in outcomes if one.status != "succeeded"), "succeeded"),
@@ -180,7 +181,7 @@ def has_landed(asset: StreamAsset, run: PipelineRun) -> bool:
     outcome = outcome_of(asset, run)
     if outcome.status != "succeeded" or outcome.loaded is None:
         return False
-    return outcome.extracted is None or outcome.loaded + outcome.rejected >= outcome.extracted
+    return outcome.missing is None or outcome.missing <= 0
 
 
 def _warn_of_unknown_streams(context: dg.AssetExecutionContext, block: BlockPlan, run: PipelineRun) -> None:

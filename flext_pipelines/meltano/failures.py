@@ -40,6 +40,7 @@ from flext_pipelines.meltano.evidence import (
     words_of,
 )
 from flext_pipelines.meltano.log import Side
+from flext_pipelines.meltano.said import complaints
 from flext_pipelines.meltano.start_failures import meltano_failed, missing_program
 from flext_pipelines.meltano.tally import BlockTally, StreamTally
 
@@ -200,9 +201,8 @@ def _cannot_start(evidence: Evidence, block: BlockTally, reason: str) -> FlextEr
     if missing := missing_program(evidence, name, [why]):
         return missing
     if "iscovery failed" in why or "nvalid catalog" in why or "atalog" in why:
-        said = [line for line in why.splitlines() if line.strip()][-3:]
         return ExtractFailedError(
-            f"Tap {name} could not say what it offers (catalog discovery failed){quoted(said[1:] or said)}",
+            f"Tap {name} could not say what it offers (catalog discovery failed){quoted(complaints(why))}",
             f"Check its settings and that its source answers: `flext plugins config {name}`, then run again",
             details,
         )
@@ -245,10 +245,8 @@ def _counts_differ(evidence: Evidence) -> FlextError | None:
 
 
 def lost_rows(stream: StreamTally) -> int:
-    """Rows of a stream that are neither loaded nor rejected; 0 where one side gives no counts."""
-    if stream.extracted is None or stream.counted_loaded is None:
-        return 0
-    return max(0, stream.extracted - stream.counted_loaded - (stream.rejected or 0))
+    """Rows of a stream that the target accounts for in no way; 0 where one side gives no counts."""
+    return max(0, stream.missing or 0)
 
 
 def _state_missing(evidence: Evidence) -> FlextError | None:

@@ -25,6 +25,7 @@ class StreamOutcome(Value):
         extracted: Rows that the tap counted; None when it counts none.
         loaded: Rows that the target counted; None when it counts none.
         rejected: Rows that the target put aside with a reason.
+        deduplicated: Rows that a later row of the same batch with the same key replaced, where the target says so.
         bytes: Bytes that the tap wrote, where it says so.
         seconds: How long the tap took for it.
         status: ``unknown`` when the run failed before this stream said anything.
@@ -42,6 +43,7 @@ class StreamOutcome(Value):
     extracted: int | None = None
     loaded: int | None = None
     rejected: int = 0
+    deduplicated: int = 0
     bytes: int | None = None
     seconds: float | None = None
     status: Status = "unknown"
@@ -52,6 +54,13 @@ class StreamOutcome(Value):
     table: str | None = None
     state_id: str | None = None
     error: str | None = None
+
+    @property
+    def missing(self) -> int | None:
+        """Rows extracted that the target accounts for in no way; None where one side gives no counts."""
+        if self.extracted is None or self.loaded is None:
+            return None
+        return self.extracted - self.loaded - self.rejected - self.deduplicated
 
 
 class BlockOutcome(Value):

@@ -180,6 +180,7 @@ def _stream_outcome(
         extracted=sums.extracted,
         loaded=sums.counted_loaded,
         rejected=sums.rejected or 0,
+        deduplicated=sums.deduplicated,
         bytes=sums.bytes,
         seconds=sums.seconds,
         status=judged,
@@ -201,10 +202,9 @@ def _stream_status(heard: BlockTally | None, sums: StreamTally, run: Status, err
         return "failed" if error is not None and lost_rows(sums) > 0 else "succeeded"
     if sums.status == "failed":
         return "cancelled" if run == "cancelled" else "failed"
-    if sums.status == "succeeded" and sums.counted_loaded is not None and sums.extracted is not None:
-        arrived = sums.counted_loaded + (sums.rejected or 0) >= sums.extracted
-        if arrived and heard.state_saved:
-            return "succeeded"
+    all_arrived = sums.missing is not None and sums.missing <= 0
+    if sums.status == "succeeded" and all_arrived and heard.state_saved:
+        return "succeeded"
     if sums.extracted is None and sums.loaded is None:
         return "unknown" if run != "cancelled" else "cancelled"
     return "cancelled" if run == "cancelled" else "failed"

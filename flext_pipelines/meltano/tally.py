@@ -50,6 +50,7 @@ class StreamTally:
     extracted: int | None = None
     loaded: int | None = None
     rejected: int | None = None
+    deduplicated: int = 0
     bytes: int | None = None
     seconds: float | None = None
     status: Status = "unknown"
@@ -65,6 +66,13 @@ class StreamTally:
         """
         silent = self.loaded == 0 and self.tap_batches > 0 and self.rejected is None and self.target_batches is None
         return None if silent else self.loaded
+
+    @property
+    def missing(self) -> int | None:
+        """Rows that the tap gave and the target accounts for in no way; None where one side gives no counts."""
+        if self.extracted is None or self.counted_loaded is None:
+            return None
+        return self.extracted - self.counted_loaded - (self.rejected or 0) - self.deduplicated
 
 
 @dataclass(slots=True)
@@ -188,7 +196,7 @@ class Tally:
         elif result.success:
             self._tell(Progress(text=f"{block.name}: succeeded{took}"))
         else:
-            self._tell(Progress(kind="error", text=f"{block.name}: failed{took}: {result.error}"))
+            self._tell(Progress(kind="error", text=f"{block.name}: failed{took}: {_first_line(result.error)}"))
 
     def _hear(self, record: LogRecord) -> PluginWords:
         """Remember what a plugin says, as far as a person may want it."""
@@ -261,6 +269,8 @@ class Tally:
         elif metric.metric == "records_rejected":
             stream.rejected = (stream.rejected or 0) + value
             self._count(stream.name, "rejected", stream.rejected)
+        elif metric.metric == "records_deduplicated":
+            stream.deduplicated += value
         elif metric.metric == "batch_count":
             stream.target_batches = (stream.target_batches or 0) + value
         if isinstance(table := metric.tags.get("table"), str):
@@ -272,6 +282,11 @@ class Tally:
                 {"kind": "count", "text": f"{stream}: {rows:,} {side}", "stream": stream, "side": side, "rows": rows}
             )
         )
+
+
+def _first_line(text: str | None) -> str:
+    """The first line of a long complaint: all of it is in the error that follows, and in the raw log."""
+    return clip((text or "").strip().partition("\n")[0], 200)
 
 
 def _with_exception(record: LogRecord) -> str:

@@ -72,6 +72,7 @@ class Meta:
     ROWS_EXTRACTED: Final = "rows_extracted"
     ROWS_LOADED: Final = "rows_loaded"
     ROWS_REJECTED: Final = "rows_rejected"
+    ROWS_DEDUPLICATED: Final = "rows_deduplicated"
     BYTES: Final = "bytes"
     SECONDS: Final = "seconds"
     BOOKMARK_BEFORE: Final = "bookmark_before"

@@ -68,6 +68,19 @@ def test_rejected_rows_bytes_time_and_table_are_kept() -> None:
     )
 
 
+def test_rows_that_a_later_one_replaced_are_not_missing() -> None:
+    """A target that keeps the last of several rows with one key says so; only what it does not account for is lost."""
+    tally, _, _ = tallied(
+        metric("tap-a", "record_count", 10),
+        metric("target-b", "record_count", 6),
+        metric("target-b", "records_rejected", 1),
+        metric("target-b", "records_deduplicated", 2),
+    )
+
+    stream = tally.block.streams["orders"]
+    assert (stream.deduplicated, stream.missing) == (2, 1)
+
+
 def test_a_zero_that_nobody_counted_is_unknown() -> None:
     """The SDK's own targets report 0 for streams that come as batch files; ours count them."""
     silent, _, _ = tallied(metric("tap-a", "batch_count", 3), metric("target-b", "record_count", 0))

@@ -235,7 +235,7 @@ class Session:
         promised: int | None = None,
     ) -> Counts:
         counts = load.load(batch, state, self.gate.start, promised)
-        count_rows(load.name, counts.loaded, counts.rejected, counts.deduplicated)
+        count_rows(load.name, load.table_name, counts.loaded, counts.rejected, counts.deduplicated)
         return counts
 
     def _flush_stream(self, stream: str, state: Mapping[str, Any] | None) -> None:
@@ -292,7 +292,7 @@ class Session:
         self._write_state()
         for load in self.streams.values():
             if not load.started:
-                count_rows(load.name, 0)
+                count_rows(load.name, load.table_name, 0)
         # A run that fails is run again and sends its full tables again: none of them is finished.
         finished = [load for load in self.streams.values() if load.started and load.ended_well and not problems]
         if finished:

@@ -101,6 +101,11 @@ class StreamLoad:
         self.rejected = 0
         self._check_method()
 
+    @property
+    def table_name(self) -> str:
+        """Schema and table, as people write them."""
+        return ".".join(part for part in self.place if part)
+
     def _check_method(self) -> None:
         if self.method == "upsert" and not self.schema.keys:
             raise SettingsError(

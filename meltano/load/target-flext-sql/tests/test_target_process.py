@@ -320,6 +320,7 @@ def metrics(log: str) -> list[tuple[str, int]]:
     found = [json.loads(line) for line in log.splitlines()]
     points = [line["metric_info"] for line in found if line.get("metric_info")]
     assert all(point["type"] == "counter" and point["tags"]["stream"] == "s" for point in points)
+    assert all(point["tags"]["table"].endswith("s") for point in points)
     return [(point["metric"], point["value"]) for point in points]
 
 
