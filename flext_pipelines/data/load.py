@@ -33,6 +33,8 @@ if TYPE_CHECKING:
     from flext_pipelines.data.warehouse.target import Target
 
 JOURNAL = "_flext_loads"
+_REPLACING = ", replacing"
+"""What the journal adds to the mode of a load after which the table holds these rows and no others."""
 
 
 @dataclass(slots=True)
@@ -146,6 +148,7 @@ class _Loading:
             request.mode,
             list(request.merge_keys),
             list(request.dedup_keys),
+            request.dedup_order_by,
             request.delete_missing,
             request.truncate,
         ]
@@ -203,7 +206,7 @@ class _Loading:
         if request.mode == "overwrite" or request.truncate:
             at.deleted = at.rows_before
             target.execute(f"DELETE FROM {self._dialect.table(request.table)}")  # noqa: S608  a quoted name
-            self._forget(all_of_table=True)
+        self._forget(all_of_table=True)
         for batch in self._source.batches(request.batch_size, 0):
             self._bring(batch, at)
             self._told(at)
@@ -299,7 +302,7 @@ class _Loading:
             "dataset": str(self._origin.reference)[:1000],
             "checksum": self._origin.checksum or "",
             "target_table": str(self._request.table),
-            "load_mode": self._request.mode,
+            "load_mode": f"{self._request.mode}{_REPLACING if self._request.at_once else ''}",
             "rows_total": self._source.total,
             "rows_done": at.rows_done,
             "inserted": at.inserted,
@@ -312,6 +315,7 @@ class _Loading:
         }
         assert list(values) == [name for name, _ in JOURNAL_COLUMNS]
         self._forget(all_of_table=False)
+        self._forget_replacements()
         marks = ", ".join(self._dialect.mark(number) for number in range(1, len(values) + 1))
         self._target.execute(
             f"INSERT INTO {self._dialect.table(self._journal)} ({', '.join(values)}) VALUES ({marks})",  # noqa: S608  quoted names only
@@ -323,6 +327,14 @@ class _Loading:
         self._target.execute(
             f"DELETE FROM {self._dialect.table(self._journal)} WHERE {column} = {self._dialect.mark(1)}",  # noqa: S608  quoted names only
             [value],
+        )
+
+    def _forget_replacements(self) -> None:
+        """The table does not hold just what an earlier replacement of it left, from this load on."""
+        self._target.execute(
+            f"DELETE FROM {self._dialect.table(self._journal)} "  # noqa: S608  quoted names only
+            f"WHERE target_table = {self._dialect.mark(1)} AND load_mode LIKE {self._dialect.mark(2)}",
+            [str(self._request.table), f"%{_REPLACING}"],
         )
 
     def _told(self, at: _Progress) -> None:

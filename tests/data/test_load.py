@@ -147,6 +147,52 @@ def test_overwrite_replaces_everything(bring: Callable[..., Load], keep: Keep, u
     assert [row[0] for row in held(url)] == [1, 2, 3]
 
 
+REPLACING: list[dict[str, Any]] = [
+    {"mode": "overwrite"},
+    {"truncate": True},
+    {"mode": "merge", "merge_keys": ("id",), "delete_missing": True},
+]
+
+
+@pytest.mark.parametrize("how", REPLACING)
+def test_a_replacement_counts_as_done_only_while_it_is_the_last_load(
+    bring: Callable[..., Load], keep: Keep, url: str, how: dict[str, Any]
+) -> None:
+    """Rows that came since are replaced when it is asked for again, whatever the journal remembers."""
+    first, later = keep("data", FIRST), keep("data", pa.table({"id": [4, 5], "name": ["d", "e"]}))
+    bring(first, **how)
+    unchanged = bring(first, **how)
+    bring(later)
+
+    again = bring(first, **how)
+
+    assert (unchanged.already_loaded, again.already_loaded) == (True, False)
+    assert [row[0] for row in held(url)] == [1, 2, 3]
+
+
+def test_an_appended_version_that_was_replaced_can_be_appended_again(
+    bring: Callable[..., Load], keep: Keep, url: str
+) -> None:
+    """A merge that deletes what is missing takes the rows of earlier loads, and the memory of them."""
+    first = keep("data", FIRST)
+    bring(first)
+    bring(keep("data", SECOND), mode="merge", merge_keys=("id",), delete_missing=True)
+
+    assert not bring(first).already_loaded
+    assert [row[0] for row in held(url)] == [1, 2, 2, 3, 3, 4]
+
+
+def test_another_choice_among_doubles_is_another_load(bring: Callable[..., Load], keep: Keep, url: str) -> None:
+    """Which row of a key wins is part of what is loaded."""
+    doubles = keep("data", pa.table({"id": [1, 1], "name": ["z", "a"]}))
+    bring(doubles, mode="upsert", merge_keys=("id",))
+
+    made = bring(doubles, mode="upsert", merge_keys=("id",), dedup_order_by="name")
+
+    assert not made.already_loaded
+    assert [row[1] for row in held(url)] == ["z"]
+
+
 def test_truncate_empties_in_the_same_transaction(bring: Callable[..., Load], keep: Keep, url: str) -> None:
     """Rows that do not fit leave the table as it was, truncate or not."""
     bring(keep("data", FIRST))
