@@ -221,7 +221,7 @@ def test_wrong_messages_name_the_field(name: str, payload: dict[str, Any], path:
     with pytest.raises(InvalidMessageError) as wrong:
         parse(spec, payload)
 
-    assert wrong.value.details["problems"][0]["path"] == path  # type: ignore[index]  a list of mappings
+    assert wrong.value.details["problems"][0]["path"] == path  # type: ignore[index]  # a list of mappings
 
 
 @pytest.mark.parametrize(
