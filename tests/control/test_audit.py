@@ -114,6 +114,7 @@ def test_threads_keep_one_chain(control: ControlDatabase) -> None:
     assert (report.intact, report.rows, report.unfinished) == (True, 200, 0)
 
 
+@pytest.mark.process
 def test_processes_keep_one_chain(control_url: str, control: ControlDatabase) -> None:
     """Commands of several processes at once make one chain without forks and gaps."""
     trail = AuditTrail(control)

@@ -79,6 +79,7 @@ def test_first_use_migrates_to_the_newest_revision(control: ControlDatabase) -> 
         assert connection.exec_driver_sql("SELECT version_num FROM control_version").scalars().all() == [HEAD]
 
 
+@pytest.mark.process
 def test_processes_that_start_at_once_migrate_once(control_url: str) -> None:
     """Five processes that meet an empty database at once all work, and it is migrated once."""
     workers = [worker.start(control_url, "many", "3") for _ in range(5)]

@@ -217,6 +217,7 @@ def greeting(book: Path, *, manner: str = "polite", seconds: float = 0) -> str:
     )
 
 
+@pytest.mark.process
 def test_two_processes_at_once_perform_once(control_url: str, tmp_path: Path) -> None:
     """Real processes with one key: one performs, the other waits and has its result."""
     book = tmp_path / "book"
@@ -230,6 +231,7 @@ def test_two_processes_at_once_perform_once(control_url: str, tmp_path: Path) ->
     assert book.read_text().splitlines() == ["guest by worker"]
 
 
+@pytest.mark.process
 def test_a_killed_holder_is_taken_over(control_url: str, control: ControlDatabase, tmp_path: Path) -> None:
     """When the process that holds a key is killed, a waiter takes over at once and learns of the dead attempt."""
     book = tmp_path / "book"

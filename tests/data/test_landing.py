@@ -198,6 +198,7 @@ def test_retention_keeps_the_newest_the_bookmark_and_snapshots(landing: LandingZ
     assert landing.versions("orders") == (kept[1], kept[2], kept[4])
 
 
+@pytest.mark.process
 def test_killed_anywhere_a_version_is_whole_or_absent(tmp_path: Path) -> None:
     """Killed at any point between parts, manifest and rename, no half version is seen; the next writer clears up."""
     points = run_killed(WRITE, 0, str(tmp_path / "through"))

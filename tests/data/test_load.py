@@ -353,6 +353,7 @@ load(LandingZone(Path(root)), None, target, request, Path(root) / "scratch")
 """
 
 
+@pytest.mark.process
 @pytest.mark.parametrize("mode", ["append", "overwrite", "upsert"])
 def test_killed_anywhere_a_rerun_loads_each_row_once(
     landing: LandingZone, bring: Callable[..., Load], keep: Keep, url: str, mode: Any
