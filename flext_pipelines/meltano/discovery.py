@@ -9,12 +9,13 @@ What belongs here: asking and keeping. What does not: rules, and what a run does
 from __future__ import annotations
 
 import difflib
+from collections import deque
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from pydantic import SecretStr
 
-from flext_pipelines.errors import ExtractFailedError, PluginConfigError, PluginMissingError
+from flext_pipelines.errors import ExtractFailedError, PluginConfigError, PluginMissingError, TimedOutError
 from flext_pipelines.meltano.argv import meltano_argv
 from flext_pipelines.meltano.environment import child_environment
 from flext_pipelines.meltano.introspection import nothing_configured, read_catalogue, snapshots_folder
@@ -33,6 +34,7 @@ DISCOVERY_SECONDS = 600.0
 _LONGEST_CATALOG = 512 * 1024 * 1024
 """Bytes; taps may write the whole catalog as one line."""
 _LAST_LINES = 20
+_SHOWN = 200
 
 
 def discover(
@@ -60,6 +62,7 @@ def discover(
     plugin = _ready_tap(project, tap)
     known = child_environment(project, process_environment(), extra=extra)
     redact = Redactor({**dotenv_values(project.root / ".env"), **known, **(extra or {})})
+    said: deque[str] = deque(maxlen=_LAST_LINES)
     lock = hold_for_run(project, f"discover {tap}")
     try:
         ended = run_to_end(
@@ -69,18 +72,25 @@ def discover(
                 cwd=project.root,
             ),
             timeout_seconds=timeout_seconds,
+            on_line=lambda line: said.extend(redact(text) for text in words_of(line)),
             longest_line=_LONGEST_CATALOG,
         )
+    except TimedOutError:
+        raise TimedOutError(
+            f"{tap} took longer than {timeout_seconds:g} s to say which streams it has, and was stopped",
+            "Look at its last lines for what it waits for; give it more time if it only is slow",
+            {"plugin": tap, "tail": list(said)},
+        ) from None
     finally:
         lock.release()
-    tail = [redact(text) for line in ended.errors for text in words_of(line)][-_LAST_LINES:]
+    tail = list(said)
     if ended.exit_code != 0:
         raise ExtractFailedError(
             f"{tap} failed to discover its streams (exit code {ended.exit_code}): {tail[-1] if tail else 'no reason'}",
             f"Check its settings with `flext plugins config {tap}` and that its source can be reached",
             {"plugin": tap, "exit_code": ended.exit_code, "tail": tail},
         )
-    _keep(project, tap, ended.output.encode("utf-8"), tail)
+    _keep(project, tap, ended.output.encode("utf-8"), tail, redact)
     return read_catalogue(project).streams[tap]
 
 
@@ -110,7 +120,7 @@ def _ready_tap(project: MeltanoProject, tap: str) -> Plugin:
     return plugin
 
 
-def _keep(project: MeltanoProject, tap: str, output: bytes, tail: list[str]) -> None:
+def _keep(project: MeltanoProject, tap: str, output: bytes, tail: list[str], redact: Redactor) -> None:
     """Store a catalog once it is known to be one; the old snapshot stays otherwise."""
     with nothing_configured():
         from flext_pipelines.meltano.streams import parse_catalog
@@ -122,6 +132,6 @@ def _keep(project: MeltanoProject, tap: str, output: bytes, tail: list[str]) -> 
         raise PluginConfigError(
             f"What {tap} wrote for --discover is no catalog: {error}",
             "Ask its maintainer; until then name a `catalog` file in its definition",
-            {"plugin": tap, "began": output[:200].decode("utf-8", errors="replace"), "tail": tail},
+            {"plugin": tap, "began": redact(output[:_SHOWN].decode("utf-8", errors="replace")), "tail": tail},
         ) from None
     write_atomically(snapshots_folder(project) / f"{tap}.json", output[max(start, 0) :], mode=0o600)

@@ -81,13 +81,13 @@ class VenvMaker:
             ended = run_to_end(
                 invocation, timeout_seconds=INSTALL_TIMEOUT_SECONDS, on_line=lambda line: said.extend(_told(line))
             )
-        except TimedOutError as error:
+        except TimedOutError:
             raise TimedOutError(
                 f"Installing {name} took longer than {INSTALL_TIMEOUT_SECONDS:g} s and was stopped; "
                 "what was there before is back in place",
                 "Look at the last lines; a package that is built from source for very long may hang",
-                error.details | {"plugin": name},
-            ) from error
+                {"plugin": name, "tail": self._last_lines(said)},
+            ) from None
         if ended.exit_code != 0:
             raise self._install_error(name, said, ended.exit_code)
 
@@ -141,7 +141,7 @@ class VenvMaker:
         )
 
     def _install_error(self, name: str, said: Sequence[str], exit_code: int) -> PluginInstallError:
-        lines = [self._masked(line) for line in said if line.strip()][-_LAST_LINES:]
+        lines = self._last_lines(said)
         causes = [line.strip() for line in lines if re.match(r"\s*(error|cause|\u00d7)", line, re.IGNORECASE)]
         cause = (
             (causes or lines or ["no reason was given"])[0]
@@ -154,6 +154,9 @@ class VenvMaker:
             "What was there before is back in place. Correct its pip_url, or reach the package index, and try again",
             {"plugin": name, "exit_code": exit_code, "tail": lines},
         )
+
+    def _last_lines(self, said: Sequence[str]) -> list[str]:
+        return [self._masked(line) for line in said if line.strip()][-_LAST_LINES:]
 
     def _masked(self, line: str) -> str:
         """Without credentials of addresses, and without secret values of variables that a pip_url may name."""

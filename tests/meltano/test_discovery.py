@@ -23,6 +23,7 @@ TAP = """\
     if config.get("fail"):
         sys.exit("cannot reach " + config["url"])
     if config.get("hang"):
+        print("waiting for", config.get("url"), file=sys.stderr, flush=True)
         time.sleep(600)
     if config.get("greet"):
         print("Hello from the tap")
@@ -118,12 +119,16 @@ def test_what_is_no_catalog_is_not_kept(tmp_path: Path) -> None:
 
 
 @pytest.mark.process
-def test_a_tap_that_hangs_is_stopped(tmp_path: Path) -> None:
-    """After its time nothing of it is left running."""
+def test_a_tap_that_hangs_is_stopped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """After its time nothing of it is left running; its last words are told, without its secrets."""
+    monkeypatch.setenv("TAP_A_URL", "pg://shop:hunter2-of-the-shop@db")
     project = _project(tmp_path, hang=True)
 
-    with pytest.raises(TimedOutError):
+    with pytest.raises(TimedOutError, match="tap-a took longer than 3 s") as caught:
         discover(project, "tap-a", timeout_seconds=3)
+
+    assert "waiting for pg://shop:***@db" in str(caught.value.details["tail"])
+    assert "hunter2" not in repr(caught.value.details)
 
 
 @pytest.mark.parametrize(
