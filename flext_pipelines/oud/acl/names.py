@@ -1,0 +1,134 @@
+"""Distinguished names as access rules compare them.
+
+What belongs here: a normal form in which equal names are equal tuples, and a name below another ends with it.
+What does not: rewriting of names, which keeps their spelling (``flext_pipelines.oud.dn``).
+"""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+from typing import TypeAlias
+
+from flext_pipelines.oud.acl.scanner import syntax_error, to_bytes
+
+Rdn: TypeAlias = tuple[tuple[str, str], ...]
+"""Attribute type and value pairs, sorted, in lower case, spaces collapsed."""
+
+Name: TypeAlias = tuple[Rdn, ...]
+"""The RDNs, leaf first; the root DSE is the empty tuple."""
+
+ROOT: Name = ()
+
+_TYPE = re.compile(r"\s*([A-Za-z][A-Za-z0-9_-]*|(?:OID\.)?\d+(?:\.\d+)*)\s*=\s*", re.IGNORECASE)
+_HEX = re.compile(r"[0-9A-Fa-f]{2}")
+_SPACES = re.compile(r"\s+")
+_SYNONYMS = {
+    "commonname": "cn",
+    "2.5.4.3": "cn",
+    "organizationalunitname": "ou",
+    "2.5.4.11": "ou",
+    "organizationname": "o",
+    "2.5.4.10": "o",
+    "countryname": "c",
+    "2.5.4.6": "c",
+    "localityname": "l",
+    "2.5.4.7": "l",
+    "stateorprovincename": "st",
+    "2.5.4.8": "st",
+    "domaincomponent": "dc",
+    "0.9.2342.19200300.100.1.25": "dc",
+    "userid": "uid",
+    "0.9.2342.19200300.100.1.1": "uid",
+}
+"""RFC 4514's names and their long forms: one type, whatever it is called."""
+
+
+def fold(value: str) -> str:
+    """A value as case-ignoring matching rules see it."""
+    return _SPACES.sub(" ", value.strip()).lower()
+
+
+@lru_cache(maxsize=65_536)
+def parse_name(text: str) -> Name:
+    """A DN in its normal form: RFC 4514, the quotes of RFC 2253, spaces anywhere around separators.
+
+    Raises:
+        AciSyntaxError: It is none.
+    """
+    if not text.strip():
+        return ROOT
+    rdns: list[Rdn] = []
+    pairs: list[tuple[str, str]] = []
+    position = 0
+    while True:
+        match = _TYPE.match(text, position)
+        if match is None:
+            raise syntax_error(f"{text!r} is no DN: expected attribute=value", text, position)
+        kind = match.group(1).lower().removeprefix("oid.")
+        value, position = _value(text, match.end())
+        pairs.append((_SYNONYMS.get(kind, kind), fold(value)))
+        if position == len(text) or text[position] in ",;":
+            rdns.append(tuple(sorted(pairs)))
+            pairs = []
+        if position == len(text):
+            return tuple(rdns)
+        position += 1
+
+
+def _value(text: str, position: int) -> tuple[str, int]:
+    """The value that begins here, unescaped, and where its separator or the end stands."""
+    if text.startswith('"', position):
+        return _quoted_value(text, position + 1)
+    parts = bytearray()
+    start = position
+    while position < len(text) and text[position] not in ",;+":
+        character = text[position]
+        if character == "\\":
+            position = _escape(text, position, parts)
+        elif character in '"<>' or (character == "=" and position == start):
+            raise syntax_error(f"{text!r} is no DN: {character} must be escaped", text, position)
+        else:
+            parts += to_bytes(character)
+            position += 1
+    return parts.decode("utf-8", "surrogateescape"), position
+
+
+def _quoted_value(text: str, position: int) -> tuple[str, int]:
+    start, parts = position - 1, bytearray()
+    while position < len(text) and text[position] != '"':
+        if text[position] == "\\":
+            position = _escape(text, position, parts)
+        else:
+            parts += to_bytes(text[position])
+            position += 1
+    if position >= len(text):
+        raise syntax_error(f"{text!r} is no DN: no closing quote", text, start)
+    position += 1
+    while position < len(text) and text[position].isspace():
+        position += 1
+    if position < len(text) and text[position] not in ",;+":
+        raise syntax_error(f"{text!r} is no DN: text after a quoted value", text, position)
+    return parts.decode("utf-8", "surrogateescape"), position
+
+
+def _escape(text: str, position: int, parts: bytearray) -> int:
+    """Append what the backslash here stands for; a hexadecimal pair is one byte."""
+    pair = _HEX.match(text, position + 1)
+    if pair is not None:
+        parts.append(int(pair.group(), 16))
+        return position + 3
+    if position + 1 >= len(text):
+        raise syntax_error(f"{text!r} is no DN: it ends in a backslash", text, position)
+    parts += to_bytes(text[position + 1])
+    return position + 2
+
+
+def is_under(name: Name, ancestor: Name) -> bool:
+    """True when a name is the ancestor or stands below it."""
+    return len(name) >= len(ancestor) and name[len(name) - len(ancestor) :] == ancestor
+
+
+def parent(name: Name) -> Name:
+    """The name above; the root's is the root."""
+    return name[1:]
