@@ -125,13 +125,24 @@ def run(arguments: Sequence[str] | None = None) -> int:
     except FlextError as error:
         return report(error, wants_json=wants_json)
     except Exception as error:
-        import logging
-
-        from flext_pipelines.commands.bus import internal_error
-
-        logging.getLogger("flext.cli").exception("unexpected error")
-        return report(internal_error(error), wants_json=wants_json)
+        return report(_ours(error), wants_json=wants_json)
     return outcome if isinstance(outcome, int) else 0
+
+
+def _ours(error: Exception) -> FlextError:
+    """What somebody wrote that makes no message is their mistake; everything else is a fault of ours."""
+    import logging
+
+    from pydantic import ValidationError
+
+    from flext_pipelines.commands.bus import internal_error
+    from flext_pipelines.commands.registry import invalid_message
+
+    invalid = invalid_message(error) if isinstance(error, ValidationError) else None
+    if invalid is not None:
+        return invalid
+    logging.getLogger("flext.cli").error("unexpected error", exc_info=error)
+    return internal_error(error)
 
 
 def _reader_left() -> int:

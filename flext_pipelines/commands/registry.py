@@ -152,13 +152,23 @@ def parse(spec: MessageSpec, payload: str | bytes | Mapping[str, object]) -> Mes
             return spec.type.model_validate_json(payload)
         return spec.type.model_validate_json(json.dumps(payload))
     except ValidationError as error:
-        problems = [_problem(spec.type, item) for item in error.errors(include_url=False, include_input=False)]
-        listed = "; ".join(f"{p['path']}: {p['reason']}" for p in problems)
-        raise InvalidMessageError(
-            f"{spec.name} does not validate: {listed}",
-            f"`flext messages {spec.name}` shows its fields",
-            {"message": spec.name, "problems": problems},
-        ) from None
+        raise _invalid(spec, error) from None
+
+
+def invalid_message(error: ValidationError) -> InvalidMessageError | None:
+    """The error for values that make no message, where code builds one; None when it is about something else."""
+    spec = next((spec for spec in all_specs() if spec.type.__name__ == error.title), None)
+    return None if spec is None else _invalid(spec, error)
+
+
+def _invalid(spec: MessageSpec, error: ValidationError) -> InvalidMessageError:
+    problems = [_problem(spec.type, item) for item in error.errors(include_url=False, include_input=False)]
+    listed = "; ".join(f"{p['path']}: {p['reason']}" for p in problems)
+    return InvalidMessageError(
+        f"{spec.name} does not validate: {listed}",
+        f"`flext messages {spec.name}` shows its fields",
+        {"message": spec.name, "problems": problems},
+    )
 
 
 def _problem(message_type: type[Message[object]], error: ErrorDetails) -> dict[str, object]:

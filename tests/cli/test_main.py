@@ -153,3 +153,21 @@ def test_an_interrupt_gives_130(flext: Shell, monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr(main.flext, "main", interrupted)
 
     assert flext("status").code == 130
+
+
+@pytest.mark.parametrize(
+    ("words", "field"),
+    [
+        (("status", "wms", "--previous", "1000"), "previous"),
+        (("logs", "01a2056d", "--limit", "0"), "limit"),
+        (("stop", "01a2056d-1111-1111-1111-1111111111111111111111"), "execution_id"),
+    ],
+)
+def test_an_option_out_of_its_bounds_is_the_users_mistake(flext: Shell, words: tuple[str, ...], field: str) -> None:
+    """The field and what it takes are named; no traceback, and exit code 2."""
+    answer = flext(*words)
+
+    assert answer.code == 2
+    assert f"does not validate: {field}: " in answer.err
+    assert "Traceback" not in answer.err
+    assert "fault in flext-pipelines" not in answer.err
