@@ -35,6 +35,9 @@
     │   ├── TimedOutError
     │   └── UnavailableError
     └── RecordError                 this record only: counted, kept with its reason
+        ├── AciSyntaxError
+        ├── DnError
+        └── LdifError
 
 What belongs here: every error that may leave a gateway, a domain or a handler. Foreign errors
 (Meltano exit, database, LDAP, HTTP) are turned into one of these where they are met.
@@ -113,6 +116,24 @@ class TransientError(FlextError):
 
 class RecordError(FlextError):
     """One record is bad. The work goes on; the record is counted and kept with its reason."""
+
+
+class DnError(RecordError):
+    """A distinguished name that is none, by RFC 4514."""
+
+
+class LdifError(RecordError):
+    """A record of an LDIF file that RFC 2849 does not allow. Details carry ``file``, ``line`` and ``reason``."""
+
+
+class AciSyntaxError(RecordError):
+    """An access directive is not one: ``details`` carry the ``column`` (1-based) and the ``text`` that was read."""
+
+    @property
+    def column(self) -> int:
+        """Where reading stopped, counted from 1."""
+        column = self.details.get("column")
+        return column if isinstance(column, int) else 1
 
 
 class UsageError(PermanentError):
