@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from flext_pipelines.errors import ConfigError
+from flext_pipelines.errors import ConfigError, UnavailableError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from pydantic import SecretStr
-    from sqlalchemy import Engine
+    from sqlalchemy import Connection, Engine
 
 
 def open_engine(url: SecretStr) -> Engine:
@@ -31,4 +34,26 @@ def open_engine(url: SecretStr) -> Engine:
         raise ConfigError(
             f"FLEXT_WMS_URL is not a database URL we can open ({type(error).__name__})",
             "Give it as dialect+driver://user:password@host:port/database, for instance sqlite:////data/wms.db",
+        ) from error
+
+
+@contextmanager
+def beginning(engine: Engine) -> Iterator[Connection]:
+    """A transaction; kept when the block ends, undone when it raises.
+
+    Raises:
+        UnavailableError: The database does not answer, or refuses a statement; nothing was changed.
+    """
+    from sqlalchemy.exc import SQLAlchemyError
+
+    try:
+        with engine.begin() as connection:
+            yield connection
+    except SQLAlchemyError as error:
+        said = str(getattr(error, "orig", None) or type(error).__name__).splitlines()[0]
+        place = engine.url.render_as_string(hide_password=True).partition("?")[0]
+        raise UnavailableError(
+            f"The warehouse-management database ({place}) refuses: {said}",
+            "Check FLEXT_WMS_URL, and that the database runs and this user may create and write tables in it",
+            {"database": place, "type": type(error).__name__},
         ) from error

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from flext_pipelines.errors import ConflictError
 from flext_pipelines.values import Value
+from flext_pipelines.wms.engine import beginning
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -26,6 +27,7 @@ _NOUNS = ("bracket", "bearing", "filter", "gasket", "hinge", "lamp", "motor", "p
 _KINDS = ("steel", "brass", "light", "heavy", "compact", "outdoor", "spare", "twin", "silent", "rapid")
 _CITIES = ("Lisbon", "Porto", "Recife", "Lyon", "Ghent", "Turin", "Leeds", "Graz")
 _CHUNK = 5_000
+_MAKER = "sample"
 _PERIOD = 270 * 24 * 60  # minutes: everything happens within nine months, however many orders
 
 Row = dict[str, Any]
@@ -53,13 +55,14 @@ def seed(engine: Engine, *, orders: int) -> SeedReport:
         orders: Order headers to make; everything else is in proportion.
 
     Raises:
-        ConflictError: The database has tables of these names with other columns, or was filled half.
+        ConflictError: The database has tables of these names with other columns.
+        UnavailableError: It does not answer, or refuses.
     """
     from sqlalchemy import func, inspect, select
 
     from flext_pipelines.wms import tables
 
-    with engine.begin() as connection:
+    with beginning(engine) as connection:
         present = set(inspect(connection).get_table_names())
         if tables.order_hdr.name in present:
             if connection.scalar(select(func.count()).select_from(tables.order_hdr)):
@@ -80,14 +83,15 @@ def advance(engine: Engine, *, changes: int) -> SeedReport:
         changes: Orders to touch; each new order brings its lines with it.
 
     Raises:
-        ConflictError: The database was not seeded.
+        ConflictError: The database was not filled by ``seed``.
+        UnavailableError: It does not answer, or refuses.
     """
     from sqlalchemy import bindparam, func, inspect, select, update
 
     from flext_pipelines.wms.tables import item, order_dtl, order_hdr
 
     written = 0
-    with engine.begin() as connection:
+    with beginning(engine) as connection:
         if order_hdr.name not in inspect(connection).get_table_names():
             raise ConflictError("The warehouse-management database is empty", "Run `flext wms seed` first")
         latest, last_order, items = connection.execute(
@@ -99,6 +103,7 @@ def advance(engine: Engine, *, changes: int) -> SeedReport:
         ).one()
         if latest is None:
             raise ConflictError("The warehouse-management database is empty", "Run `flext wms seed` first")
+        _refuse_real(connection)
         now = latest + dt.timedelta(minutes=15)
         moving = connection.scalars(
             select(order_hdr.c.id).where(order_hdr.c.status_id < SHIPPED).order_by(order_hdr.c.id).limit(changes // 2)
@@ -123,6 +128,20 @@ def advance(engine: Engine, *, changes: int) -> SeedReport:
         _insert(connection, order_hdr, headers)
         _insert(connection, order_dtl, details)
         return SeedReport(created=False, tables=_counts(connection), changed=written + len(headers) + len(details))
+
+
+def _refuse_real(connection: Connection) -> None:
+    """Orders that the sample has not made are somebody's business: time does not pass in them."""
+    from sqlalchemy import select
+
+    from flext_pipelines.wms.tables import company
+
+    makers = set(connection.scalars(select(company.c.create_user).distinct()))
+    if makers != {_MAKER}:
+        raise ConflictError(
+            "The warehouse-management database was not filled by the sample, so that its orders are left alone",
+            "Point FLEXT_WMS_URL at a database of the sample to let time pass in it",
+        )
 
 
 def _apart(place: int) -> dt.timedelta:
@@ -168,7 +187,7 @@ def _insert(connection: Connection, table: Table, rows: Iterable[Row]) -> None:
 
 
 def _stamps(created: dt.datetime, changed: dt.datetime | None = None) -> Row:
-    return {"create_user": "sample", "create_ts": created, "mod_user": "sample", "mod_ts": changed or created}
+    return {"create_user": _MAKER, "create_ts": created, "mod_user": _MAKER, "mod_ts": changed or created}
 
 
 def _all_rows(orders: int) -> Iterator[tuple[Table, Iterable[Row]]]:

@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import datetime as dt
 from decimal import Decimal
+from functools import partial
 from typing import TYPE_CHECKING
 
 import pytest
 from pydantic import SecretStr
 from sqlalchemy import Column, Engine, Integer, MetaData, String, Table, create_engine, func, select
 
-from flext_pipelines.errors import ConfigError, ConflictError
+from flext_pipelines.errors import ConfigError, ConflictError, UnavailableError
 from flext_pipelines.wms import tables
 from flext_pipelines.wms.engine import open_engine
-from flext_pipelines.wms.sample import SHIPPED, advance, seed
+from flext_pipelines.wms.sample import SHIPPED, SeedReport, advance, seed
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
 
@@ -150,3 +151,30 @@ def test_the_sample_fills_postgresql_too(postgres_url: str) -> None:
     engine.dispose()
     assert report.tables["order_hdr"] == 30
     assert isinstance(total, Decimal)
+
+
+def test_orders_of_somebody_else_are_never_changed(database: Engine) -> None:
+    """A real database has the same tables: time passes only in one that the sample has filled itself."""
+    seed(database, orders=10)
+    with database.begin() as connection:
+        connection.execute(tables.company.update().values(create_user="erp"))
+        before = connection.execute(select(tables.order_hdr).order_by(tables.order_hdr.c.id)).all()
+
+    with pytest.raises(ConflictError, match="was not filled by the sample"):
+        advance(database, changes=10)
+
+    with database.connect() as connection:
+        assert connection.execute(select(tables.order_hdr).order_by(tables.order_hdr.c.id)).all() == before
+
+
+@pytest.mark.parametrize("use", [partial(seed, orders=1), partial(advance, changes=1)], ids=["seed", "advance"])
+def test_a_database_that_cannot_be_reached_is_no_fault_of_ours(
+    tmp_path: Path, use: Callable[[Engine], SeedReport]
+) -> None:
+    """It is told as what it is, and that it may pass."""
+    (tmp_path / "folder.db").mkdir()
+
+    with pytest.raises(UnavailableError, match="warehouse-management database") as caught:
+        use(open_engine(SecretStr(f"sqlite:///{tmp_path / 'folder.db'}")))
+
+    assert caught.value.retryable
