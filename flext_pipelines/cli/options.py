@@ -50,16 +50,17 @@ class JsonParam(click.ParamType[object]):
             self.fail(f"not JSON: {error.msg} at column {error.colno}", param, ctx)
 
     def _from_file(self, path: Path, param: click.Parameter | None, ctx: click.Context | None) -> object:
-        import yaml
+        from ruamel.yaml import YAML
+        from ruamel.yaml.error import MarkedYAMLError
 
-        try:
-            return yaml.safe_load(path.read_text(encoding="utf-8"))
+        try:  # YAML 1.2: `on:` of a join is a name, where YAML 1.1 reads true
+            return YAML(typ="safe", pure=True).load(path.read_text(encoding="utf-8"))
         except OSError as error:
             self.fail(f"{path}: {error.strerror}", param, ctx)
-        except yaml.YAMLError as error:
-            mark = getattr(error, "problem_mark", None)
+        except MarkedYAMLError as error:
+            mark = error.problem_mark or error.context_mark
             place = f":{mark.line + 1}:{mark.column + 1}" if mark else ""
-            self.fail(f"{path}{place}: {getattr(error, 'problem', error)}", param, ctx)
+            self.fail(f"{path}{place}: {error.problem}", param, ctx)
 
 
 def option_type(annotation: object) -> tuple[click.ParamType[Any], bool]:

@@ -53,7 +53,7 @@ def run(
     Examples:
       flext run wms
       flext run wms --stream order_hdr --stream order_dtl
-      flext run wms --full-refresh --set target-warehouse.load_method=overwrite
+      flext run wms --full-refresh --set tap-wms.batch_rows=10000
       flext run wms --detach && flext logs --follow wms
     """
     if not (dry_run or detach):

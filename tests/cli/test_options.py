@@ -48,6 +48,16 @@ def test_json_may_come_from_a_yaml_file(tmp_path: Path) -> None:
     assert value == [{"kind": "filter", "condition": "a > 1"}]
 
 
+def test_the_key_of_a_join_may_be_called_on(tmp_path: Path) -> None:
+    """YAML 1.2 has no other words for true."""
+    file = tmp_path / "rules.yml"
+    file.write_text("kind: join\non: {id: order_id}\nleft: yes\n")
+
+    value = JsonParam().convert(f"@{file}", None, None)
+
+    assert value == {"kind": "join", "on": {"id": "order_id"}, "left": "yes"}
+
+
 @pytest.mark.parametrize(("text", "place"), [("a: [1", "2:1"), ("a: b: c", "1:5")])
 def test_a_broken_file_is_named_with_line_and_column(tmp_path: Path, text: str, place: str) -> None:
     """The error points into the file."""

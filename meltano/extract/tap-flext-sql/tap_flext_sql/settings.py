@@ -114,6 +114,13 @@ CONFIG_JSONSCHEMA: Final[dict[str, Any]] = th.PropertiesList(
         description="Start value of every date or timestamp replication key without a bookmark, ISO 8601.",
     ),
     th.Property(
+        "end_date",
+        th.StringType,
+        title="End date",
+        description="Rows whose date or timestamp replication key is this or later are not read, ISO 8601: "
+        "the end of a partition.",
+    ),
+    th.Property(
         "overlap_seconds",
         th.NumberType(minimum=0),
         default=0,

@@ -128,6 +128,12 @@ class TableRead:
             return parse_value(progress.column, self._config["start_date"], "start_date")
         return None
 
+    def _end_value(self, progress: Progress) -> Any:
+        """The first key that is not read any more, such as the end of a partition; None to read to the end."""
+        if progress.column.kind in _CLOCKED and self._config.get("end_date"):
+            return parse_value(progress.column, self._config["end_date"], "end_date")
+        return None
+
     # What to ask for
 
     def _base_query(self) -> TableQuery:
@@ -145,10 +151,12 @@ class TableRead:
     def _keyed_queries(self, progress: Progress) -> list[TableQuery]:
         key = progress.column
         keyed = dataclasses.replace(self._base_query(), key=key, null_keys=False)
-        start = self._start_value(progress)
-        if start is not None:
+        start, end = self._start_value(progress), self._end_value(progress)
+        if start is not None or end is not None:
             self._warn_of_null_keys(key)
-            return [dataclasses.replace(keyed, bounds=(Bound(key, ">=", start),))]
+            ends = ((">=", start), ("<", end))
+            bounds = tuple(Bound(key, sign, value) for sign, value in ends if value is not None)
+            return [dataclasses.replace(keyed, bounds=bounds)]
         if key.nullable:
             # Without a bookmark the whole table is read. Rows without a key come first, before any bookmark is saved.
             return [dataclasses.replace(keyed, null_keys=True), keyed]

@@ -163,6 +163,20 @@ def test_start_values_come_from_the_settings(sqlite_tables: Any) -> None:
     assert _ids(sync({**_config(path), "table_options": options})) == [8, 9]
 
 
+def test_two_windows_that_meet_read_each_row_once(sqlite_tables: Any) -> None:
+    """end_date is the first moment that is not read, so that partitions neither overlap nor leave a gap."""
+    path = sqlite_tables(_TABLE, o=[(n, n, _moment(n)) for n in range(10)])
+    middle = "2024-01-01T00:00:04"
+
+    first = sync(_config(path, end_date=middle))
+    second = sync(_config(path, start_date=middle, end_date="2024-01-01T00:00:08"))
+
+    assert _ids(first) == [0, 1, 2, 3]
+    assert _ids(second) == [4, 5, 6, 7]
+    again = sync(_config(path, start_date=middle, end_date="2024-01-01T00:00:08"), state=second.state)
+    assert _ids(again) == [7]
+
+
 def test_a_bookmark_of_another_key_is_not_used(sqlite_tables: Any) -> None:
     """After a change of the replication key the table is read from the start."""
     path = sqlite_tables(_TABLE, o=[(n, n, _moment(n)) for n in range(3)])
