@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import difflib
 import json
-import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,9 +15,10 @@ from typing import TYPE_CHECKING
 
 from pydantic import Field, JsonValue, SecretStr
 
-from flext_pipelines.errors import ConfigError, ForbiddenError, NotFoundError, PluginMissingError, UsageError
+from flext_pipelines.errors import ConfigError, NotFoundError, PluginMissingError, UsageError
 from flext_pipelines.meltano.catalogue import Block
 from flext_pipelines.meltano.environment import variable
+from flext_pipelines.meltano.overrides import override_variables
 from flext_pipelines.meltano.state import state_id
 from flext_pipelines.values import Value
 
@@ -107,6 +107,8 @@ def make_plan(project: MeltanoProject, catalogue: ProjectCatalogue, request: Run
         whole = whole and kept == blocks
         blocks = kept
     _check_installed(catalogue, blocks)
+    for plugin in request.config_overrides:
+        _plugin(catalogue, plugin)
     words = (request.pipeline or "",) if whole else tuple(word for block in blocks for word in block.arguments)
     suffix = _suffix(request.partition)
     full_suffix = suffix or environment_suffix(project)
@@ -118,7 +120,7 @@ def make_plan(project: MeltanoProject, catalogue: ProjectCatalogue, request: Run
     variables = {
         **_schedule_variables(catalogue, request),
         **_partition_variables(catalogue, request, blocks),
-        **_override_variables(project, catalogue, request),
+        **override_variables(project, request.config_overrides),
         **{variable(tap, "_select_filter"): json.dumps(names) for tap, names in wanted.items()},
         **request.env,
     }
@@ -294,52 +296,6 @@ def _partition_variables(catalogue: ProjectCatalogue, request: RunRequest, block
     return variables
 
 
-def _override_variables(project: MeltanoProject, catalogue: ProjectCatalogue, request: RunRequest) -> dict[str, str]:
-    """Settings of plugins for this run: variables of the environment, Meltano's highest level but for flags."""
-    variables = {}
-    for plugin, settings in request.config_overrides.items():
-        _plugin(catalogue, plugin)
-        secret = secret_settings(project, plugin)
-        for setting, value in settings.items():
-            if setting in secret or _LOOKS_SECRET.search(setting) or _is_url_with_password(value):
-                raise ForbiddenError(
-                    f"Setting {setting} of {plugin} is a secret and cannot be given with a run",
-                    f"Set it once with `flext plugins configure {plugin}`, which keeps it in .env",
-                    {"plugin": plugin, "setting": setting},
-                )
-            variables[variable(plugin, setting)] = value if isinstance(value, str) else json.dumps(value)
-    return variables
-
-
-def secret_settings(project: MeltanoProject, plugin: str) -> set[str]:
-    """Settings that a plugin's definition calls secret, in the project's files or its lock file."""
-    from flext_pipelines.meltano.project_files import read_project_files
-
-    found = read_project_files(project.root).definition(plugin)
-    definitions: list[object] = [found.data] if found else []
-    for lock in project.root.glob(f"plugins/*/{plugin}--*.lock"):
-        try:
-            definitions.append(json.loads(lock.read_bytes()))
-        except ValueError:
-            continue
-    return {
-        str(setting.get("name"))
-        for definition in definitions
-        if isinstance(definition, Mapping)
-        for setting in definition.get("settings") or ()
-        if isinstance(setting, Mapping) and (setting.get("kind") == "password" or setting.get("sensitive"))
-    }
-
-
-def _is_url_with_password(value: JsonValue) -> bool:
-    return isinstance(value, str) and bool(re.search(r"://[^/@:\s]*:[^/@\s]+@", value))
-
-
 def _near(name: str, names: Iterable[str]) -> str:
     near = difflib.get_close_matches(name, list(dict.fromkeys(names)), 3, 0.5)
     return f"Did you mean {', '.join(near)}? " if near else ""
-
-
-_LOOKS_SECRET = re.compile(
-    r"passw|secret|token|api_?key|private_?key|access_?key|credential|connection_string", re.IGNORECASE
-)

@@ -57,9 +57,14 @@ CATALOGUE = ProjectCatalogue(
 @pytest.fixture
 def project(tmp_path: Path) -> MeltanoProject:
     """A project whose tap has settings, one of them secret."""
-    settings = [{"name": "rows"}, {"name": "pin", "sensitive": True}, {"name": "word", "kind": "password"}]
-    tap = {"name": "tap-a", "namespace": "a", "settings": settings}
-    return opened(write_project(tmp_path / "project", plugins={"extractors": [tap]}), tmp_path / "home")
+    settings = [
+        {"name": "rows"},
+        {"name": "pin", "sensitive": True},
+        {"name": "word", "kind": "password"},
+        {"name": "door_code", "sensitive": True, "aliases": ["entry"]},
+    ]
+    taps = [{"name": "tap-a", "namespace": "a", "settings": settings}, {"name": "tap-c", "inherit_from": "tap-a"}]
+    return opened(write_project(tmp_path / "project", plugins={"extractors": taps}), tmp_path / "home")
 
 
 def plan(project: MeltanoProject, **fields: object) -> Plan:
@@ -156,16 +161,45 @@ def test_settings_of_a_run_become_variables(project: MeltanoProject) -> None:
     )
 
 
+@pytest.mark.parametrize("tap", ["tap-a", "tap-c"])
 @pytest.mark.parametrize(
     ("setting", "value"),
-    [("pin", "1"), ("word", "x"), ("password", "x"), ("api_key", "x"), ("url", "postgresql://me:pw@host/x")],
+    [
+        ("pin", "1"),
+        ("word", "x"),
+        ("door_code", 12),
+        ("entry", 12),
+        ("door-code", 12),
+        ("DOOR_CODE", 12),
+        ("password", "x"),
+        ("api_key", "x"),
+        ("url", "postgresql://me:pw@host/x"),
+        ("options", {"url": "postgresql://me:pw@host/x"}),
+        ("options", {"password": "pw@host"}),
+    ],
 )
-def test_secret_settings_are_refused(project: MeltanoProject, setting: str, value: str) -> None:
-    """What a run is given stands in run config, audit and logs."""
-    with pytest.raises(ForbiddenError, match=f"Setting {setting} of tap-a is a secret") as caught:
-        plan(project, pipeline="wms", config_overrides={"tap-a": {setting: value}})
+def test_secret_settings_are_refused(project: MeltanoProject, tap: str, setting: str, value: object) -> None:
+    """What a run is given stands in run config, audit and logs; one that is inherited is as secret."""
+    with pytest.raises(ForbiddenError, match=f"Setting {setting} of {tap} is a secret") as caught:
+        plan(project, pipeline="wms", config_overrides={tap: {setting: value}})
 
     assert "pw@host" not in f"{caught.value} {caught.value.details}"
+
+
+def test_what_a_lock_file_says_of_the_parent_is_secret_too(tmp_path: Path) -> None:
+    """As ``meltano add`` leaves it: the definition stands in ``plugins/``, the project names it only."""
+    taps = [{"name": "tap-b", "variant": "v"}, {"name": "tap-c", "inherit_from": "tap-b"}]
+    root = write_project(tmp_path / "project", plugins={"extractors": taps})
+    lock = {"name": "tap-b", "namespace": "b", "variant": "v", "label": "B", "plugin_type": "extractors"}
+    (root / "plugins" / "extractors").mkdir(parents=True)
+    (root / "plugins" / "extractors" / "tap-b--v.lock").write_text(
+        json.dumps({**lock, "settings": [{"name": "pin", "sensitive": True}, {"name": "rows"}]})
+    )
+    project = opened(root, tmp_path / "home")
+
+    assert plan(project, pipeline="wms", config_overrides={"tap-c": {"rows": 1}}).variables["TAP_C_ROWS"] == "1"
+    with pytest.raises(ForbiddenError, match="Setting pin of tap-c is a secret"):
+        plan(project, pipeline="wms", config_overrides={"tap-c": {"pin": 1}})
 
 
 @pytest.mark.parametrize(
