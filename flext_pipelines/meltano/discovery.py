@@ -61,7 +61,7 @@ def discover(
     """
     plugin = _ready_tap(project, tap)
     known = child_environment(project, process_environment(), extra=extra)
-    redact = Redactor({**dotenv_values(project.root / ".env"), **known, **(extra or {})})
+    redact = Redactor(known, dotenv_values(project.root / ".env"), extra or {})
     said: deque[str] = deque(maxlen=_LAST_LINES)
     lock = hold_for_run(project, f"discover {tap}")
     try:

@@ -28,13 +28,14 @@ class Redactor:
     """Replaces known secrets in lines.
 
     Args:
-        values: Variables that a child is given, of which some are secret: those that are ``SecretStr``, and those
-            whose name says so. Of a URL only the password counts.
+        *values: Variables that a child is given or may read, of which some are secret: those that are ``SecretStr``,
+            and those whose name says so. Of a URL only the password counts. A name that stands in several mappings
+            is secret with each of its values: which one a plugin takes is not for us to know.
     """
 
-    def __init__(self, values: Mapping[str, str | SecretStr]) -> None:
+    def __init__(self, *values: Mapping[str, str] | Mapping[str, SecretStr] | Mapping[str, str | SecretStr]) -> None:
         secrets: set[str] = set()
-        for name, value in values.items():
+        for name, value in (item for mapping in values for item in mapping.items()):
             if isinstance(value, SecretStr) or _SECRET_NAME.search(name.upper()):
                 text = value.get_secret_value() if isinstance(value, SecretStr) else value
                 secrets |= _secrets_in(text)

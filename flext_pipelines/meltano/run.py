@@ -195,7 +195,7 @@ class _OneRun:
         with contextlib.ExitStack() as stack:
             file = stack.enter_context(self._log_file())
             migration = stack.enter_context(locks.first_migration(self.project))
-            listener = _Listener(self._redactor(), self.tail, self.on_progress, migration)
+            listener = _Listener(self._redactor(invocation.env), self.tail, self.on_progress, migration)
             listener.echo, listener.file = echo, file
             listener.running = launch(
                 invocation,
@@ -252,15 +252,9 @@ class _OneRun:
     def _refresh(self) -> bool:
         return self.request.full_refresh or self.request.refresh_catalog
 
-    def _redactor(self) -> Redactor:
-        return Redactor(
-            {
-                **dotenv_values(self.project.root / ".env"),
-                **self.runner.plugin_env,
-                **self.plan.variables,
-                "MELTANO_DATABASE_URI": self.project.database_url,
-            }
-        )
+    def _redactor(self, env: Mapping[str, str]) -> Redactor:
+        """Knows every secret that a plugin is given, also those that only this process's environment holds."""
+        return Redactor(env, dotenv_values(self.project.root / ".env"), self.runner.plugin_env, self.plan.variables)
 
     @contextlib.contextmanager
     def _log_file(self) -> Iterator[TextIO | None]:

@@ -101,7 +101,7 @@ class TapRun:
 
     def _redactor(self, env: Mapping[str, str]) -> Redactor:
         """Knows every secret that the tap is given, also those that only this process's environment holds."""
-        return Redactor({**env, **dotenv_values(self.project.root / ".env"), **self.plugin_env})
+        return Redactor(env, dotenv_values(self.project.root / ".env"), self.plugin_env)
 
     def _check(self, catalogue: ProjectCatalogue) -> None:
         plugin = catalogue.plugin(self.tap, "extractors")

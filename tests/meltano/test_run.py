@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from pydantic import SecretStr
 
-from flext_pipelines.errors import NotFoundError, UnavailableError
+from flext_pipelines.errors import FlextError, NotFoundError, UnavailableError
 from flext_pipelines.meltano.outcome import PipelineRun
 from flext_pipelines.meltano.plan import RunRequest
 from flext_pipelines.meltano.run import MeltanoRunner
@@ -97,6 +97,25 @@ def test_secrets_stay_out_of_lines_errors_and_arguments(tmp_path: Path) -> None:
     assert not [line for line in lines if "sesame" in line]
     assert "sesame" not in json.dumps(getattr(caught.value, "details", {}), default=str)
     assert "sesame" not in repr(runner)
+
+
+def test_a_secret_of_the_process_environment_stays_out_of_lines_and_errors(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A tap that tells its password, known from the environment only; the .env has another one of that name."""
+    monkeypatch.setenv("TAP_A_PASSWORD", "hunter2-of-the-source")
+    then = "print('it is ' + os.environ['TAP_A_PASSWORD'] + ', was former-of-the-source', file=sys.stderr)"
+    runner = runner_of(tmp_path, fake_meltano(tmp_path, text=CASES["tap_failed"].read_bytes(), exit_code=1, then=then))
+    with runner.project.file.open("a") as file:
+        file.write("\nplugins:\n  extractors:\n  - name: tap-a\n")
+    (runner.project.root / ".env").write_text("TAP_A_PASSWORD=former-of-the-source\n")
+    lines: list[str] = []
+
+    with pytest.raises(FlextError) as caught:
+        runner.run(J, echo=lines.append)
+
+    assert "it is ***, was ***\n" in lines
+    assert "of-the-source" not in f"{lines} {caught.value} {json.dumps(caught.value.details, default=str)}"
 
 
 def test_meltano_gets_the_run_id_of_dagster(tmp_path: Path) -> None:
