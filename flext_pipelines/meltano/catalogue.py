@@ -30,6 +30,14 @@ PLUGIN_TYPES: tuple[PluginType, ...] = (
 PartitionKind = Literal["hourly", "daily", "weekly", "monthly", "static"]
 
 
+PARTITION_VARIABLES: Mapping[str, str] = {
+    "key": "FLEXT_PARTITION_KEY",
+    "start": "FLEXT_PARTITION_START",
+    "end": "FLEXT_PARTITION_END",
+}
+"""The variables by which a run tells its plugins its partition."""
+
+
 class Partitions(Value):
     """How a pipeline is cut into partitions, each with a Singer state of its own.
 
@@ -62,6 +70,12 @@ class Partitions(Value):
     start_setting: str | None = None
     end_setting: str | None = None
     key_setting: str | None = None
+
+    @property
+    def variables(self) -> tuple[str, ...]:
+        """What the environment of every run holds; the two instants only where time cuts."""
+        key, *instants = PARTITION_VARIABLES.values()
+        return (key,) if self.kind == "static" else (key, *instants)
 
 
 class Plugin(Value):

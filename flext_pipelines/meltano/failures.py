@@ -57,7 +57,8 @@ def verdict(evidence: Evidence) -> FlextError | None:
     if evidence.ending == "timed_out":
         return TimedOutError(
             f"{evidence.pipeline} took longer than {evidence.timeout_seconds:g} s and was stopped; {kept(evidence)}",
-            "Run it again to go on from there; give it more time with --timeout or FLEXT_MELTANO_TIMEOUT_SECONDS",
+            "Run it again to go on from there; "
+            "give it more time with --timeout-minutes or FLEXT_MELTANO_TIMEOUT_SECONDS",
             evidence.details,
         )
     if evidence.ending == "stopped":

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from pydantic import Field, JsonValue, SecretStr
 
 from flext_pipelines.errors import ConfigError, NotFoundError, PluginMissingError, UsageError
-from flext_pipelines.meltano.catalogue import Block
+from flext_pipelines.meltano.catalogue import PARTITION_VARIABLES, Block
 from flext_pipelines.meltano.environment import variable
 from flext_pipelines.meltano.overrides import override_variables
 from flext_pipelines.meltano.state import state_id
@@ -285,7 +285,7 @@ def _partition_variables(catalogue: ProjectCatalogue, request: RunRequest, block
     if request.partition is None:
         return {}
     values = {"key": request.partition, "start": request.partition_start, "end": request.partition_end}
-    variables = {f"FLEXT_PARTITION_{name.upper()}": value for name, value in values.items() if value is not None}
+    variables = {PARTITION_VARIABLES[name]: value for name, value in values.items() if value is not None}
     pipeline = catalogue.pipeline(request.pipeline) if request.pipeline else None
     if pipeline is not None and (partitions := pipeline.partitions) is not None:
         for tap in {block.tap for block in blocks if block.tap}:

@@ -6,7 +6,7 @@ What belongs here: these checks, for one environment. What does not: the report 
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from meltano.core.utils import flatten
@@ -35,7 +35,11 @@ _GIVEN_BY_MELTANO = ("MELTANO_",)
 
 
 def check_settings(
-    project: MeltanoProject, files: ProjectFiles, used: set[str], extra: Mapping[str, str | SecretStr]
+    project: MeltanoProject,
+    files: ProjectFiles,
+    used: set[str],
+    extra: Mapping[str, str | SecretStr],
+    given: Mapping[str, Collection[str]],
 ) -> Iterator[ConfigProblem]:
     """The settings of every plugin in the project's environment.
 
@@ -44,6 +48,7 @@ def check_settings(
         files: Its files.
         used: Plugins that a pipeline needs; what is missing for others is a warning.
         extra: Variables that runs are given by us.
+        given: Variables that only the runs of some plugins are given, by plugin: their partition.
     """
     with opened_project(project, extra=extra) as (opened, _):
         variables = set(read_dotenv(project.root))
@@ -51,7 +56,8 @@ def check_settings(
             plugin = opened.find(definition.name, definition.type)
             if plugin is None or opened.resolve(plugin) is not None:
                 continue
-            check = _PluginCheck(project.environment, files, definition, opened.settings(plugin), variables)
+            filled = variables | set(given.get(plugin.name, ()))
+            check = _PluginCheck(project.environment, files, definition, opened.settings(plugin), filled)
             yield from check.unknown_and_mistyped()
             severity: Severity = "error" if plugin.name in used else "warning"
             yield from check.unfilled(severity)
@@ -85,7 +91,7 @@ class _PluginCheck:
         files: ProjectFiles,
         definition: Definition,
         settings: PluginSettings,
-        dotenv: set[str],
+        filled: set[str],
     ) -> None:
         self._environment = environment
         self._definition = definition
@@ -96,7 +102,7 @@ class _PluginCheck:
         if there is not None:
             self._sections.append(there)
         self._defined = {d.name: d for d in settings.definitions(extras=False) if not d.is_custom}
-        self._filled = dotenv | set(settings.env)
+        self._filled = filled | set(settings.env)
 
     def _values(self) -> Iterator[tuple[YamlFile, Keys, str, object]]:
         """Every value under ``config``, by flat name."""

@@ -126,7 +126,8 @@ def write_state(project: MeltanoProject, wanted: str, state: State | None) -> No
     if state is None and wanted not in read_states(project, [wanted]):
         raise NotFoundError(
             f"There is no Singer state {wanted}",
-            "`flext status` shows the state ids of a pipeline",
+            "A state id is ENVIRONMENT:TAP-to-TARGET, and :PARTITION after it where there is one; `meltano state list` "
+            "shows those there are, with MELTANO_DATABASE_URI set to the database that flext keeps them in",
             {"state_id": wanted},
         )
     held = hold_states(project, (wanted,), f"edit of state {wanted}")

@@ -151,16 +151,30 @@ def _in_environment(
         from flext_pipelines.meltano.setting_checks import check_settings
 
     catalogue = read_catalogue(project)
-    used = {
-        name
-        for pipeline in catalogue.pipelines
-        for block in pipeline.blocks
-        for name in (block.tap, block.target, block.plugin, *_mappers(catalogue, pipeline))
-        if name
-    }
+    used = {name for pipeline in catalogue.pipelines for name in _plugins_of(catalogue, pipeline)}
     yield from _of_plugins(project, files, catalogue, used)
     yield from _of_pipelines(files, catalogue)
-    yield from check_settings(project, files, used, extra)
+    yield from check_settings(project, files, used, extra, _given_by_partitions(catalogue))
+
+
+def _plugins_of(catalogue: ProjectCatalogue, pipeline: Pipeline) -> set[str]:
+    named = {name for block in pipeline.blocks for name in (block.tap, block.target, block.plugin) if name}
+    return named | set(_mappers(catalogue, pipeline))
+
+
+def _given_by_partitions(catalogue: ProjectCatalogue) -> dict[str, set[str]]:
+    """Variables that every run of a partitioned pipeline sets, by plugin; heirs take settings of their parents."""
+    given: dict[str, set[str]] = {}
+    parents = {plugin.name: plugin.inherit_from for plugin in catalogue.plugins}
+    for pipeline in catalogue.pipelines:
+        if pipeline.partitions is None:
+            continue
+        for heir in _plugins_of(catalogue, pipeline):
+            name: str | None = heir
+            while name is not None:
+                given.setdefault(name, set()).update(pipeline.partitions.variables)
+                name = parents.get(name)
+    return given
 
 
 def _mappers(catalogue: ProjectCatalogue, pipeline: Pipeline) -> tuple[str, ...]:

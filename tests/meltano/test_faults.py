@@ -267,6 +267,7 @@ def test_a_run_past_its_time_is_stopped_with_its_bookmark(tmp_path: Path) -> Non
     assert bookmark(runner) == str(len(rows))
     run = PipelineRun.model_validate(caught.value.details["run"])
     assert (run.status, run.streams[0].status, run.streams[0].loaded) == ("cancelled", "cancelled", len(rows))
+    assert "--timeout-minutes" in caught.value.instruction
 
 
 def test_a_run_that_was_cancelled_from_outside_stops(tmp_path: Path) -> None:

@@ -96,8 +96,9 @@ def test_both_ways_of_reading_agree(tmp_path: Path) -> None:
     assert state_store.read_states(project, ["dev:a-to-b", "dev:other"]) == {"dev:a-to-b": SDK}
     write_state(project, "dev:a-to-b", None)
     assert read_states(project, ["dev:a-to-b"]) == {}
-    with pytest.raises(NotFoundError, match="no Singer state dev:a-to-b"):
+    with pytest.raises(NotFoundError, match="no Singer state dev:a-to-b") as caught:
         write_state(project, "dev:a-to-b", None)
+    assert "`meltano state list`" in caught.value.instruction
 
 
 @pytest.mark.process

@@ -215,6 +215,56 @@ def test_variables_that_runs_are_given_count_as_set(tmp_path: Path) -> None:
     assert validate(project, extra={"FLEXT_WMS_DATABASE_URL": "x"}).ok
 
 
+PARTITIONED = """\
+    environments:
+    - name: dev
+    plugins:
+      extractors:
+      - name: tap-a
+        namespace: tap_a
+        executable: {python}
+        settings: [{{name: file}}]
+        config:
+          file: $FLEXT_PARTITION_KEY.db
+      - name: tap-heir
+        inherit_from: tap-a
+        config: {{file: $FLEXT_PARTITION_START.db}}
+      - name: tap-whole
+        inherit_from: tap-a
+        config: {{file: $FLEXT_PARTITION_END.db}}
+      loaders:
+      - name: target-a
+        namespace: target_a
+        executable: {python}
+        config: {{schema: $FLEXT_PARTITION_KEY}}
+    jobs:
+    - name: sites
+      tasks: [tap-heir target-a]
+      annotations: {{flext: {{partitions: {partitions}}}}}
+    - name: whole
+      tasks: [tap-whole target-a]
+"""
+
+
+@pytest.mark.parametrize(
+    ("partitions", "faults"),
+    [
+        ("{kind: daily, start: 2026-01-01}", ["$FLEXT_PARTITION_END"]),
+        ("{kind: static, keys: [a]}", ["$FLEXT_PARTITION_START", "$FLEXT_PARTITION_END"]),
+    ],
+)
+def test_a_partition_counts_as_set_for_the_plugins_of_a_partitioned_pipeline(
+    tmp_path: Path, partitions: str, faults: list[str]
+) -> None:
+    """And for those that they inherit from; no other run sets it, and one of a fixed list has no instants."""
+    text = PARTITIONED.format(python=sys.executable, partitions=partitions)
+
+    report = validate(written(tmp_path, text))
+
+    assert [item.code for item in report.problems] == ["unresolved_placeholder"] * len(faults)
+    assert all(name in item.message for name, item in zip(faults, report.problems, strict=True))
+
+
 def test_an_unknown_environment_is_refused(tmp_path: Path) -> None:
     """Validating what does not exist is a mistake of the caller."""
     with pytest.raises(NotFoundError, match="no environment 'qa'"):
