@@ -100,8 +100,17 @@ def flext() -> None:
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """The entry point of the console script: run a command, exit with its code."""
-    sys.exit(run(arguments))
+    """The entry point of the console script: run a command, exit with its code.
+
+    A command is short and makes 260,000 objects that live to its end, most of them by importing. Looking through them
+    for garbage time and again costs `flext run` 0.3 s, and once more at the exit 0.4 s: neither finds any to speak of.
+    """
+    import gc
+
+    gc.set_threshold(100_000, 50, 50)
+    code = run(arguments)
+    gc.freeze()
+    sys.exit(code)
 
 
 def run(arguments: Sequence[str] | None = None) -> int:
