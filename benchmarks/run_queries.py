@@ -16,6 +16,8 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from benchmarks.figures import Figure, at_most, main, note
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -28,7 +30,7 @@ _STATUS = "from flext_pipelines.runs.gateway import Runs; from flext_pipelines.s
 _STATUS += "Runs(Settings()).overview()"
 
 
-def prepare(home: Path) -> str:
+def prepare(home: Path, events: int = EVENTS) -> str:
     """A home with that many runs, the last of which has that many events; the last one's id."""
     import sqlite3
 
@@ -44,7 +46,7 @@ def prepare(home: Path) -> str:
         first = make_run(instance, DagsterRunStatus.SUCCESS, tags={Tag.PIPELINE: "shop"})
         run_id = make_run(instance, DagsterRunStatus.SUCCESS, tags={Tag.PIPELINE: "shop"})
         instance.event_log_storage.get_logs_for_run(run_id)
-        fill(settings, run_id, EVENTS, begin=1_700_000_000.0)
+        fill(settings, run_id, events, begin=1_700_000_000.0)
     with sqlite3.connect(settings.dagster_home / "history" / "runs.db") as connection:
         columns = "pipeline_name, status, run_body, create_timestamp, update_timestamp, start_time, end_time"
         row = connection.execute(f"SELECT {columns} FROM runs WHERE run_id = ?", (first,)).fetchone()
@@ -61,7 +63,7 @@ def prepare(home: Path) -> str:
     return run_id
 
 
-def measure(rounds: int = 9) -> dict[str, float]:
+def milliseconds(rounds: int = 9) -> dict[str, float]:
     """Median milliseconds by what was asked."""
     from flext_pipelines.runs.gateway import Runs
     from flext_pipelines.settings import Settings
@@ -101,14 +103,14 @@ def _median(call: Callable[[], object], rounds: int) -> float:
     return statistics.median(taken)
 
 
-def main() -> int:
-    """Print the table, and whether pages and status are within their limits."""
-    found = measure()
-    for name, milliseconds in found.items():
-        sys.stdout.write(f"{name:32}{milliseconds:10.1f} ms\n")
-    pages = max(value for name, value in found.items() if name.startswith("logs"))
-    return int(pages >= PAGE_LIMIT_MS or found["GetStatus, a whole process"] >= STATUS_LIMIT_MS)
+def measure(*, quick: bool = False) -> list[Figure]:
+    """Pages of logs and the whole of a status against their limits; the other queries beside them."""
+    figures = []
+    for name, taken in milliseconds(3 if quick else 9).items():
+        limit = PAGE_LIMIT_MS if name.startswith("logs") else STATUS_LIMIT_MS if "whole process" in name else None
+        figures.append(at_most(name, taken, limit, "ms") if limit else note(name, f"{taken:.1f} ms"))
+    return figures
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(measure))
