@@ -40,7 +40,6 @@ plugins:
         sqlalchemy_url: $FLEXT_WMS_DATABASE_URL
         batch_config:
           encoding: {format: parquet, compression: zstd}
-          storage: {root: "file://$FLEXT_BATCH_ROOT"}
       select: [orders.*]
     - name: tap-stock
       namespace: tap_stock

@@ -12,14 +12,42 @@ from urllib.parse import unquote, urlparse
 from tap_flext_sql.errors import LandingFailedError, SettingsError
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     import pyarrow as pa
     from singer_sdk.helpers._batch import BatchConfig
 
 MAX_FILE_BYTES: Final = 512 * 1024 * 1024
 """A file is closed at so many bytes of Arrow data, however few rows they are."""
 
+RUN_FOLDER: Final = "FLEXT_BATCH_ROOT"
+"""Variable with the folder of the run. In the configuration it would make that another one for each run, and Meltano
+discovers a tap anew whose configuration has changed."""
+
 _COMPRESSIONS: Final = {"none", "snappy", "gzip", "zstd", "lz4", "brotli"}
 _ALIASES: Final = {"gz": "gzip", "uncompressed": "none"}
+
+
+def with_storage(config: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The settings with ``batch_config.storage.root``, where batches are asked for without saying where to.
+
+    Args:
+        config: The tap's settings.
+
+    Raises:
+        SettingsError: Nor does the environment say so.
+    """
+    batches = config.get("batch_config")
+    storage = (batches or {}).get("storage") or {}
+    if not batches or storage.get("root"):
+        return config
+    folder = os.environ.get(RUN_FOLDER)
+    if not folder:
+        raise SettingsError(
+            "batch_config names no folder for the batch files",
+            f"Set batch_config.storage.root, or the variable {RUN_FOLDER}.",
+        )
+    return {**config, "batch_config": {**batches, "storage": {**storage, "root": Path(folder).absolute().as_uri()}}}
 
 
 class ParquetLanding:

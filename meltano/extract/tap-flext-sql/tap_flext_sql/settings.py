@@ -225,7 +225,7 @@ CONFIG_JSONSCHEMA: Final[dict[str, Any]] = th.PropertiesList(
                         "root",
                         th.StringType,
                         title="Batch storage root",
-                        description="Folder of the batch files, as a path or a URL.",
+                        description="Folder of the batch files, as a path or a URL. Default: $FLEXT_BATCH_ROOT.",
                     ),
                     th.Property(
                         "prefix",

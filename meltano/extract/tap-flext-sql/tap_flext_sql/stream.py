@@ -110,6 +110,12 @@ class TableStream(Stream):
 
     # Sending
 
+    def get_batch_config(self, config: Mapping[str, Any]) -> BatchConfig | None:
+        """The batch configuration; files land in the folder of the run where it names none."""
+        from tap_flext_sql.landing import with_storage
+
+        return super().get_batch_config(with_storage(config))
+
     def _sync_batches(self, batch_config: BatchConfig, context: Context | None = None) -> None:
         """Send the rows as the batch configuration says; the SDK calls this when there is one."""
         if batch_config.encoding.format != "parquet":

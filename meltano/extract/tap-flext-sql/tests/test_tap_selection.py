@@ -154,6 +154,31 @@ def test_stream_maps_see_every_record(sqlite_tables: Any, tmp_path: Path) -> Non
     assert output.records == [{"id": 1, "code": "a!", "mod_ts": None}]
 
 
+@pytest.mark.parametrize("batch", [{}, {"storage": {"prefix": "wms-"}}], ids=["nothing", "only a prefix"])
+def test_batch_files_go_to_the_folder_of_the_run(
+    sqlite_tables: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, batch: Json
+) -> None:
+    """Without a storage root in the settings, files land in FLEXT_BATCH_ROOT."""
+    path = sqlite_tables(_TABLE, orders=[(1, "a", "s", None)])
+    monkeypatch.setenv("FLEXT_BATCH_ROOT", str(tmp_path / "run"))
+
+    output = sync(_config(path, batch_config={"encoding": {"format": "parquet"}, **batch}))
+
+    assert output.table.num_rows == 1
+    (file,) = (tmp_path / "run").iterdir()
+    assert file.as_uri() in output.of("BATCH")[0]["manifest"]
+    assert file.name.startswith("wms-") == ("storage" in batch)
+
+
+def test_batches_without_any_folder_are_refused(sqlite_tables: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither the settings nor the environment name a folder: an error says which two would do."""
+    path = sqlite_tables(_TABLE, orders=[(1, "a", "s", None)])
+    monkeypatch.delenv("FLEXT_BATCH_ROOT", raising=False)
+
+    with pytest.raises(SettingsError, match=r"batch_config.storage.root.*FLEXT_BATCH_ROOT"):
+        sync(_config(path, batch_config={"encoding": {"format": "parquet"}}))
+
+
 def test_the_sdk_batch_format_jsonl_works(sqlite_tables: Any, tmp_path: Path) -> None:
     """With encoding jsonl the SDK's own batcher writes the files."""
     path = sqlite_tables(_TABLE, orders=[(n, "a", "s", "2024-01-01 00:00:00") for n in range(5)])
