@@ -76,7 +76,7 @@ def launch(
         UnavailableError: The storage, or the code server of a detached run, does not answer.
     """
     with open_instance(settings) as instance:
-        mark_lost(instance)
+        mark_lost(instance, settings)
         recon = code.load_job(job)
         if not attached:
             run = _create(instance, recon, code, run_config, tags or {}, asset_keys, streams, partition)

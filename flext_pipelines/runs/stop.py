@@ -23,11 +23,13 @@ from flext_pipelines.runs.liveness import (
     wait_until_gone,
 )
 from flext_pipelines.runs.location import RUN_STATUS, RunStatus
-from flext_pipelines.runs.lost import mark_as_lost
+from flext_pipelines.runs.lost import mark_as_lost, stop_ladder_seconds
 from flext_pipelines.runs.records import worker_of_tags
 from flext_pipelines.values import Value
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     import psutil
     from dagster import DagsterInstance, DagsterRun
 
@@ -36,7 +38,6 @@ if TYPE_CHECKING:
 
 _POLL_SECONDS = 0.1
 _LEFTOVER_SECONDS = 5.0
-_MARGIN_SECONDS = 15.0
 
 
 class StopResult(Value):
@@ -75,8 +76,7 @@ def stop(
         UnavailableError: It runs on another machine and cannot be reached from here.
     """
     began = time.monotonic()
-    ladder = settings.stop_tap_grace_seconds + settings.stop_meltano_grace_seconds + _MARGIN_SECONDS
-    grace = 0.0 if force else timeout_seconds if timeout_seconds is not None else ladder
+    grace = 0.0 if force else timeout_seconds if timeout_seconds is not None else stop_ladder_seconds(settings)
     with open_instance(settings) as instance:
         run = instance.get_run_by_id(execution_id)
         if run is None:
@@ -89,7 +89,7 @@ def stop(
             return StopResult(
                 execution_id=execution_id, status=ours, already_finished=True, note=f"It had {ours} already"
             )
-        killed = _stop(instance, run, grace)
+        killed = _stop(instance, run, settings.runs_folder, grace)
         now = instance.get_run_by_id(execution_id) or run
         status = RUN_STATUS[now.status.value]
         how = f"{killed} of its processes had to be killed" if killed else "all of its processes ended when asked"
@@ -102,7 +102,7 @@ def stop(
         )
 
 
-def _stop(instance: DagsterInstance, run: DagsterRun, grace: float) -> int:
+def _stop(instance: DagsterInstance, run: DagsterRun, sandboxes: Path, grace: float) -> int:
     """Stop a run that has not ended; the number of processes that had to be killed."""
     from dagster import DagsterRunStatus
 
@@ -116,7 +116,7 @@ def _stop(instance: DagsterInstance, run: DagsterRun, grace: float) -> int:
     if where == "elsewhere":
         return _stop_elsewhere(instance, run, worker, grace)
     if worker is None or where == "gone":
-        return _stop_without_worker(instance, run, worker)
+        return _stop_without_worker(instance, run, worker, sandboxes, grace)
     _ask(instance, run, worker)
     processes = _wait(instance, run.run_id, worker, grace)
     return _clean_up(instance, run, worker, processes)
@@ -196,12 +196,14 @@ def _clean_up(
     return len(left)
 
 
-def _stop_without_worker(instance: DagsterInstance, run: DagsterRun, worker: WorkerProcess | None) -> int:
+def _stop_without_worker(
+    instance: DagsterInstance, run: DagsterRun, worker: WorkerProcess | None, sandboxes: Path, grace: float
+) -> int:
     """The run's process is gone, or was never recorded: mark the run and end what it left."""
     instance.report_run_canceling(run)
     left = processes_of_run(run.run_id, None)
     if worker is not None:
-        mark_as_lost(instance, run, worker)
+        mark_as_lost(instance, run, worker, sandboxes, grace)
         return len(left)
     instance.run_launcher.terminate(run.run_id)
     now = instance.get_run_by_id(run.run_id) or run
