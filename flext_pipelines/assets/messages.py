@@ -18,8 +18,9 @@ from flext_pipelines.assets.progress import StepLog
 from flext_pipelines.assets.run_config import config_fields, message_from
 from flext_pipelines.commands import registry
 from flext_pipelines.commands.bus import Bus
+from flext_pipelines.commands.message import Command
+from flext_pipelines.commands.messages import command_named, refuse_in_run_config
 from flext_pipelines.commands.registry import MessageSpec
-from flext_pipelines.errors import UsageError
 from flext_pipelines.runs.location import MESSAGE_JOB, MESSAGE_OP, Tag
 
 RESULT = "result"
@@ -32,6 +33,7 @@ def send(context: StepContext, spec: MessageSpec, payload: Mapping[str, object])
     Raises:
         FlextError: As the handler raised it, or because the config makes no valid message.
     """
+    refuse_in_run_config(spec, payload)
     bus: Bus = getattr(context.resources, BUS)
     context.log.info("Sending %s", spec.name)
     log = StepLog(context.log)
@@ -58,19 +60,6 @@ def send_any(context: dg.OpExecutionContext) -> Iterator[dg.Output[None]]:
         yield answered(send(context, spec, cast("Mapping[str, object]", config["payload"])))
 
 
-def command_named(name: str) -> MessageSpec:
-    """The command of that public name.
-
-    Raises:
-        UnknownMessageError: No message has it.
-        UsageError: It is a query, which needs no run.
-    """
-    spec = registry.find(registry.all_specs(), name)
-    if not spec.is_command:
-        raise UsageError(f"{spec.name} is a query and needs no run", f"Send it by `flext send {spec.name}`")
-    return spec
-
-
 def answered(value: object) -> dg.Output[None]:
     """An op's output that carries an answer for people to read."""
     shown = value if isinstance(value, (dict, list)) else {"value": value}
@@ -84,19 +73,21 @@ def message_job() -> None:
 
 
 def job_of(name: str, spec: MessageSpec, tags: Mapping[str, str] | None = None) -> dg.JobDefinition:
-    """A job of one op that sends one kind of message; the launchpad shows the message's fields.
+    """A job of one op that sends one kind of message; the launchpad shows those of its fields that run config may hold.
 
     Args:
         name: Name of the job; its op is called ``send_<name>``, because Dagster wants every name once.
         spec: The message.
         tags: Further run tags.
     """
+    never = spec.type.never_in_run_config if issubclass(spec.type, Command) else frozenset()
+    fields = {field: described for field, described in config_fields(spec).items() if field not in never}
 
     @dg.op(
         name=f"send_{name}",
         out=dg.Out(dg.Nothing),
         required_resource_keys={BUS},
-        config_schema=config_fields(spec),
+        config_schema=fields,
         description=spec.summary,
     )
     def send_one(context: dg.OpExecutionContext) -> Iterator[dg.Output[None]]:

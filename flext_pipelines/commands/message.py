@@ -49,6 +49,8 @@ class Command(Message[R_co]):
 
     performed_in_run: ClassVar[bool] = False
     """True for long work: a shell door launches a Dagster run that sends it, so that logs and status are kept."""
+    never_in_run_config: ClassVar[frozenset[str]] = frozenset()
+    """Fields in which only the handler knows a secret; by then run config, which is plain text, would hold it."""
 
     idempotency_key: str | None = Field(
         default=None,

@@ -16,7 +16,7 @@ from pydantic import Field, JsonValue
 from flext_pipelines.commands import registry
 from flext_pipelines.commands.launching import raise_unless_completed, run_tags
 from flext_pipelines.commands.message import MASK, Command, Context, names_only
-from flext_pipelines.errors import InvalidMessageError, UsageError, error_of_code
+from flext_pipelines.errors import ForbiddenError, InvalidMessageError, UsageError, error_of_code
 from flext_pipelines.runs.location import MESSAGE_JOB, RunStatus, Tag, message_run_config
 from flext_pipelines.runs.progress import listening
 from flext_pipelines.values import Progress, Value
@@ -24,6 +24,7 @@ from flext_pipelines.values import Progress, Value
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from flext_pipelines.commands.registry import MessageSpec
     from flext_pipelines.runs.gateway import Runs
     from flext_pipelines.runs.status import PipelineStatus
 
@@ -67,9 +68,8 @@ class PerformInRunCommand(Command[Performed]):
 
 def perform_in_run(command: PerformInRunCommand, *, runs: Runs, context: Context) -> Performed:
     """Validate before a run is made, launch, wait, read the answer from the run."""
-    spec = registry.find(registry.all_specs(), command.message)
-    if not spec.is_command:
-        raise UsageError(f"{spec.name} is a query and needs no run", f"Send it by `flext send {spec.name}`")
+    spec = command_named(command.message)
+    refuse_in_run_config(spec, command.payload)
     message = registry.parse(spec, command.payload)
     fields = message.model_dump(mode="json", exclude_unset=True)
     if fields != _revealed(command.payload, fields):
@@ -90,6 +90,39 @@ def perform_in_run(command: PerformInRunCommand, *, runs: Runs, context: Context
         _raise_its_error(status)
     answer = json.loads(json.dumps(runs.answer(execution_id), default=str))
     return Performed(execution_id=execution_id, status=status.status, answer=answer)
+
+
+def command_named(name: str) -> MessageSpec:
+    """The command of that public name, as a run can send it.
+
+    Raises:
+        UnknownMessageError: No message has it.
+        UsageError: It is a query, which needs no run, or would only launch another run.
+    """
+    spec = registry.find(registry.all_specs(), name)
+    if not spec.is_command:
+        raise UsageError(f"{spec.name} is a query and needs no run", f"Send it by `flext send {spec.name}`")
+    if spec.type is PerformInRunCommand:
+        raise UsageError(
+            f"{spec.name} launches a run itself and needs none", "Give it the command that the run is to send"
+        )
+    return spec
+
+
+def refuse_in_run_config(spec: MessageSpec, fields: Mapping[str, object]) -> None:
+    """Refuse fields that may hold a secret which nobody but their handler would recognise.
+
+    Raises:
+        ForbiddenError: Such a field is given.
+    """
+    never = spec.type.never_in_run_config if issubclass(spec.type, Command) else frozenset()
+    given = sorted(name for name in never if fields.get(name))
+    if given:
+        raise ForbiddenError(
+            f"{spec.name}: {', '.join(given)} may hold a secret, and a run stores its config as plain text",
+            f"Send it without a run (`flext send {spec.name}`), or name environment variables instead",
+            {"message": spec.name, "fields": given},
+        )
 
 
 def _revealed(payload: Mapping[str, object], dumped: Mapping[str, object]) -> dict[str, object]:

@@ -107,6 +107,8 @@ class ConfigurePluginCommand(Command[ConfiguredPlugin]):
     shows them masked, a program that sends JSON names variables in ``settings_from_env`` instead.
     """
 
+    never_in_run_config: ClassVar[frozenset[str]] = frozenset({"settings"})
+
     name: str = Field(pattern=_NAME, description="Name of the plugin.")
     settings: dict[str, JsonValue] = Field(default_factory=dict, description="Setting to value; null removes it.")
     secrets: dict[str, SecretStr] = Field(default_factory=dict, description="Setting to secret value.")

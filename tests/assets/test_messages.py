@@ -8,9 +8,10 @@ import pytest
 from dagster import ExecuteInProcessResult
 
 from flext_pipelines.assets.location import build_definitions
-from flext_pipelines.assets.messages import RESULT, command_named
+from flext_pipelines.assets.messages import RESULT
 from flext_pipelines.commands import registry, wms
 from flext_pipelines.commands.bus import Bus, Ports, port
+from flext_pipelines.commands.messages import command_named
 from flext_pipelines.errors import UnknownMessageError, UsageError
 from flext_pipelines.runs.location import MESSAGE_JOB, message_run_config
 from flext_pipelines.settings import Settings
