@@ -371,10 +371,7 @@ def always_defined(found: Filter) -> bool:
     """True when a filter is true or false of every entry, so that ``(!...)`` holds wherever it does not."""
     match found:
         case And(parts) | Or(parts):
-            for part in parts:
-                if not always_defined(part):
-                    return False
-            return True
+            return all(always_defined(part) for part in parts)
         case Not(part):
             return always_defined(part)
         case Extensible():

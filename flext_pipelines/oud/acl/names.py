@@ -132,3 +132,20 @@ def is_under(name: Name, ancestor: Name) -> bool:
 def parent(name: Name) -> Name:
     """The name above; the root's is the root."""
     return name[1:]
+
+
+def standard_dn(text: str) -> str:
+    """A DN without the quotes and semicolons of RFC 1779, which not every server reads; others stay as they are."""
+    if '"' not in text and ";" not in text:
+        return text
+    return write_name(parse_name(text))
+
+
+def write_name(name: Name) -> str:
+    """A normal form as text, RFC 4514."""
+    return ",".join("+".join(f"{kind}={_escaped(value)}" for kind, value in rdn) for rdn in name)
+
+
+def _escaped(value: str) -> str:
+    text = "".join(f"\\{character}" if character in ',+"\\<>;=' else character for character in value)
+    return f"\\{text}" if text[:1] in {"#", " "} else text

@@ -1,0 +1,93 @@
+"""What a conversion is told: the dialect, and what becomes of names and attributes in the migration.
+
+What belongs here: these options and the answers of a conversion. What does not: converting (``convert``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Literal
+
+from flext_pipelines.oud.acl.aci import Flavour
+from flext_pipelines.oud.acl.orclaci import Kind
+from flext_pipelines.values import Value
+
+Severity = Literal["error", "warning"]
+"""``error``: the value is no directive, what it denied is unknown. ``warning``: somebody may do less than before."""
+
+
+def same(text: str) -> str | None:
+    """The text itself: nothing is renamed, everything migrates."""
+    return text
+
+
+@dataclass(frozen=True)
+class ConversionOptions:
+    """What a conversion is told.
+
+    Attributes:
+        flavour: Whose dialect.
+        ssf: Security strength that stands for OID's SSL bind modes.
+        place: The new DN of an entry; None for one that does not migrate.
+        attribute: The new name of an attribute; None for one that does not migrate.
+        suffixes: New DNs of the entries that get the root DSE's policy.
+    """
+
+    flavour: Flavour = "oud"
+    ssf: int = 1
+    place: Callable[[str], str | None] = field(default=same)
+    attribute: Callable[[str], str | None] = field(default=same)
+    suffixes: tuple[str, ...] = ()
+
+    def new_attribute(self, name: str) -> str | None:
+        """The name of an attribute in the new directory; None if it has none there.
+
+        OID's access attributes become ``aci``. 389 refuses an ``aci`` that names an attribute outside its schema,
+        where Oracle's are.
+        """
+        if name.lower() in {"orclaci", "orclentrylevelaci"}:
+            return "aci"
+        if self.flavour == "389" and name.lower().startswith(("orcl", "authpassword")):
+            return None
+        return self.attribute(name)
+
+
+class LeftOut(Value):
+    """Something that OID granted, or that could not be read, and that no ``aci`` says.
+
+    Attributes:
+        original: The whole value.
+        part: The clause or word it is about.
+        reason: Why it cannot be said.
+        severity: How bad that is.
+    """
+
+    original: str
+    part: str
+    reason: str
+    severity: Severity = "warning"
+
+
+class Conversion(Value):
+    """What became of one value of an access attribute.
+
+    Attributes:
+        dn: The entry that held it.
+        kind: The attribute.
+        number: Which of its values.
+        original: The value.
+        holders: New DNs of the entries that get the ``aci`` values.
+        acis: The values.
+        notes: What a reader should know: choices made, denials that need no ``aci``.
+        left_out: What is not said.
+    """
+
+    dn: str
+    kind: Kind
+    number: int
+    original: str
+    holders: tuple[str, ...] = ()
+    acis: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+    left_out: tuple[LeftOut, ...] = ()
