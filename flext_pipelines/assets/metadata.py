@@ -34,6 +34,8 @@ def stream_metadata(run: PipelineRun, outcome: StreamOutcome, *, pipeline: str, 
         partitioned: Whether the run filled one partition.
     """
     known: Metadata = {
+        Meta.TAP: outcome.tap,
+        Meta.STREAM: outcome.name,
         Meta.ROWS_EXTRACTED: outcome.extracted,
         Meta.ROWS_LOADED: outcome.loaded,
         Meta.ROWS_REJECTED: outcome.rejected,

@@ -21,7 +21,7 @@ from flext_pipelines.assets.meltano_run import RunSoFar, perform, pipeline_of
 from flext_pipelines.assets.metadata import stream_metadata
 from flext_pipelines.assets.partitions import partitions_definition, window_of
 from flext_pipelines.meltano.outcome import PipelineRun, StreamOutcome
-from flext_pipelines.runs.location import RUN_OPTIONS_RESOURCE, tap_pool
+from flext_pipelines.runs.location import RUN_OPTIONS_RESOURCE, Meta, tap_pool
 
 
 class Appearance(NamedTuple):
@@ -87,7 +87,7 @@ def _spec(block: BlockPlan, asset: StreamAsset, appearance: Appearance) -> dg.As
         kinds=set(appearance.kinds),
         owners=list(appearance.owners),
         tags=appearance.tags,
-        metadata={**appearance.metadata, **columns},
+        metadata={**appearance.metadata, Meta.TAP: stream.tap, Meta.STREAM: stream.name, **columns},
         freshness_policy=appearance.freshness,
         skippable=True,
     )

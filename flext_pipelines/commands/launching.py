@@ -17,6 +17,8 @@ from flext_pipelines.runs.record import Event, EventError
 from flext_pipelines.values import Progress, Value
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from flext_pipelines.commands.runs import ExecutePipelineCommand
     from flext_pipelines.meltano.catalogue import Pipeline, ProjectCatalogue
     from flext_pipelines.meltano.plan import RunRequest
@@ -113,13 +115,11 @@ def plan_of(
         NotFoundError: A stream is wanted that the pipeline does not move.
     """
     there = {f"{tap}.{one.name}": one.name for tap in pipeline.taps for one in catalogue.selected_streams(tap)}
-    unknown = sorted(set(command.streams) - set(there.values()))
+    unknown = sorted(set(command.streams) - {*there, *there.values()})
     if unknown:
         raise NotFoundError(
             f"The pipeline {pipeline.name} moves no stream {unknown[0]!r}",
-            f"It moves {', '.join(sorted(there.values())[:20])}"
-            if there
-            else "Its streams are not known before it ran",
+            f"It moves {', '.join(_names(there)[:20])}" if there else "Its streams are not known before it ran",
             {"pipeline": pipeline.name, "streams": unknown},
         )
     config = run_options_config(
@@ -135,7 +135,7 @@ def plan_of(
             "environment": catalogue.environment,
             "blocks": tuple(" ".join(block.arguments) for block in pipeline.blocks),
             "streams": tuple(
-                name for name, stream in there.items() if not command.streams or stream in command.streams
+                name for name, stream in there.items() if not command.streams or {name, stream} & {*command.streams}
             ),
             "partition": command.partition,
             "full_refresh": command.full_refresh,
@@ -148,6 +148,12 @@ def plan_of(
             | ({} if command.max_retries is None else {Tag.STEP_RETRIES: str(command.max_retries)}),
         }
     )
+
+
+def _names(streams: Mapping[str, str]) -> list[str]:
+    """Names that a person would give: bare, or with the tap where two taps have a stream of that name."""
+    bare = [*streams.values()]
+    return sorted(stream if bare.count(stream) == 1 else name for name, stream in streams.items())
 
 
 def run_tags(context: Context) -> dict[str, str]:

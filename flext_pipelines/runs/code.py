@@ -10,11 +10,11 @@ import difflib
 from typing import TYPE_CHECKING
 
 from flext_pipelines.errors import ConfigError, NotFoundError, UsageError
-from flext_pipelines.runs.location import CODE_LOCATION, DEFINITIONS_ATTRIBUTE, DEFINITIONS_MODULE, REPOSITORY
+from flext_pipelines.runs.location import CODE_LOCATION, DEFINITIONS_ATTRIBUTE, DEFINITIONS_MODULE, REPOSITORY, Meta
 from flext_pipelines.values import Value
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from dagster import AssetKey, JobDefinition
     from dagster._core.definitions.reconstruct import ReconstructableJob, ReconstructableRepository
@@ -86,7 +86,12 @@ class CodeLocation(Value):
 def choose_assets(
     job: JobDefinition, asset_keys: Sequence[Sequence[str]] | None, streams: Sequence[str]
 ) -> set[AssetKey] | None:
-    """The assets of a job that a run should make: by key, or by the stream's name, which ends the key.
+    """The assets of a job that a run should make: by key or by stream.
+
+    Args:
+        job: The job.
+        asset_keys: Keys.
+        streams: Names as taps give them, or ``tap.stream`` for that of one tap; else what ends a key.
 
     Returns:
         None when neither is given: the whole job.
@@ -99,9 +104,7 @@ def choose_assets(
     if asset_keys is None and not streams:
         return None
     there = {key.to_user_string(): key for key in job.asset_layer.executable_asset_keys}
-    by_stream: dict[str, list[AssetKey]] = {}
-    for key in there.values():
-        by_stream.setdefault(key.path[-1], []).append(key)
+    by_stream, by_end = _by_stream(job, there.values())
     chosen: set[AssetKey] = set()
     for path in asset_keys or ():
         name = AssetKey(list(path)).to_user_string()
@@ -109,11 +112,26 @@ def choose_assets(
             raise _unknown("asset", name, job.name, list(there))
         chosen.add(there[name])
     for stream in streams:
-        part = stream.replace("/", "_")
-        if part not in by_stream:
-            raise _unknown("stream", stream, job.name, list(by_stream))
-        chosen |= set(by_stream[part])
+        found = by_stream.get(stream) or by_end.get(stream.replace("/", "_"))
+        if found is None:
+            raise _unknown("stream", stream, job.name, list(by_end))
+        chosen |= found
     return chosen
+
+
+def _by_stream(
+    job: JobDefinition, keys: Iterable[AssetKey]
+) -> tuple[dict[str, set[AssetKey]], dict[str, set[AssetKey]]]:
+    """Assets by the stream that they are, bare and with its tap; and all of them by what ends their key."""
+    by_stream: dict[str, set[AssetKey]] = {}
+    by_end: dict[str, set[AssetKey]] = {}
+    for key in keys:
+        by_end.setdefault(key.path[-1], set()).add(key)
+        told = job.asset_layer.asset_graph.get(key).metadata
+        if Meta.TAP in told and Meta.STREAM in told:
+            for name in (str(told[Meta.STREAM]), f"{told[Meta.TAP]}.{told[Meta.STREAM]}"):
+                by_stream.setdefault(name, set()).add(key)
+    return by_stream, by_end
 
 
 def _unknown(kind: str, name: str, job: str, there: Sequence[str]) -> NotFoundError:

@@ -67,8 +67,13 @@ class Tag:
 
 
 class Meta:
-    """Metadata keys of a stream's materialization. Rows are those moved in this run, not those in the table."""
+    """Metadata keys of a stream's materialization. Rows are those moved in this run, not those in the table.
 
+    ``TAP`` and ``STREAM`` stand in the asset's definition too: what a tap extracts has them, and nothing else has.
+    """
+
+    TAP: Final = "flext/tap"
+    STREAM: Final = "flext/stream"
     ROWS_EXTRACTED: Final = "rows_extracted"
     ROWS_LOADED: Final = "rows_loaded"
     ROWS_REJECTED: Final = "rows_rejected"

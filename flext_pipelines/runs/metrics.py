@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 class StreamMetrics(Value):
-    """What one run moved of one stream.
+    """What one run moved of one stream, or into another table.
 
     Attributes:
         stream: The stream: the last part of the asset key.
@@ -63,7 +63,9 @@ class RunMetrics(Value):
         execution_id: The run.
         pipeline: Its pipeline, or its job.
         status: Its state; the numbers of a run that goes on are those of the streams that are done.
-        streams: By stream, in the order in which they were done.
+        streams: What taps extracted, by stream, in the order in which they were done.
+        tables: What else was made, likewise: marts, tables that a message loaded, results of commands. Their rows were
+            counted where they came from, so the totals leave them out.
         rows_extracted: Total over the streams that say so; None when none does. So are the next three.
         rows_loaded: See above.
         rows_rejected: See above.
@@ -77,6 +79,7 @@ class RunMetrics(Value):
     pipeline: str
     status: RunStatus
     streams: tuple[StreamMetrics, ...]
+    tables: tuple[StreamMetrics, ...] = ()
     rows_extracted: int | None
     rows_loaded: int | None
     rows_rejected: int | None
@@ -98,7 +101,8 @@ def run_metrics(records: RunRecords, execution_id: str | None = None, pipeline: 
     run, _ = as_lost(records, find_run(records, execution_id, pipeline))
     # A stream that was tried again is materialized once more: the last word counts.
     made = {(one.asset, one.partition): one for one in records.materializations(run.run_id)}
-    streams = tuple(stream_metrics(one) for one in made.values())
+    streams = tuple(stream_metrics(one) for one in made.values() if Meta.STREAM in one.metadata)
+    tables = tuple(stream_metrics(one) for one in made.values() if Meta.STREAM not in one.metadata)
     seconds = summary(run).seconds
     loaded = _total(stream.rows_loaded for stream in streams)
     return RunMetrics(
@@ -106,6 +110,7 @@ def run_metrics(records: RunRecords, execution_id: str | None = None, pipeline: 
         pipeline=run.pipeline or run.job,
         status=run.status,
         streams=streams,
+        tables=tables,
         rows_extracted=_total(stream.rows_extracted for stream in streams),
         rows_loaded=loaded,
         rows_rejected=_total(stream.rows_rejected for stream in streams),

@@ -11,6 +11,7 @@ from flext_pipelines.assets.pipelines import freshness_of
 from flext_pipelines.errors import ConfigError, NotFoundError
 from flext_pipelines.meltano.catalogue import Partitions, Pipeline, Plugin, ProjectCatalogue, Schedule
 from flext_pipelines.meltano.project import MeltanoProject
+from flext_pipelines.runs.code import choose_assets
 from flext_pipelines.runs.location import Tag, run_options_config, tap_pool
 from flext_pipelines.settings import Settings
 from tests.assets.catalogues import catalogue, command, el
@@ -44,6 +45,31 @@ def test_an_asset_shows_where_it_comes_from_and_what_it_is() -> None:
     assert [column.name for column in spec.metadata["dagster/column_schema"].columns] == ["id", "name"]
     assert spec.freshness_policy is not None
     assert "INCREMENTAL by `id`" in (spec.description or "")
+
+
+@pytest.mark.parametrize(
+    ("stream", "keys"),
+    [
+        ("orders", [["shop", "orders"], ["both", "orders"]]),
+        ("tap-shop.orders", [["shop", "orders"]]),
+        ("tap-other.orders", [["both", "orders"]]),
+        ("returns/late", [["shop", "returns_late"]]),
+        ("tap-other.returns/late", [["shop", "returns_late"]]),
+    ],
+)
+def test_a_stream_is_chosen_by_name_or_with_its_tap(stream: str, keys: list[list[str]]) -> None:
+    """Two taps of one pipeline may have streams of one name; a key holds no slash, a name may."""
+    definitions = build_definitions(
+        catalogue(
+            Pipeline(name="both", blocks=(el(), el("tap-other"))),
+            tap_shop=("orders", "items"),
+            tap_other=("orders", "returns/late"),
+        )
+    )
+
+    chosen = choose_assets(definitions.resolve_job_def("both"), None, [stream])
+
+    assert chosen == {dg.AssetKey(key) for key in keys}
 
 
 def test_an_asset_refers_to_the_line_that_declares_its_pipeline(tmp_path: Path) -> None:

@@ -99,6 +99,8 @@ def test_what_a_run_moved_is_metadata_of_each_stream(instance: dg.DagsterInstanc
     assert isinstance(columns, dg.TableSchema)
     assert [(column.name, column.type) for column in columns.columns] == [("id", "integer"), ("name", "string")]
     assert found["shop/orders"] == {
+        "flext/tap": "tap-shop",
+        "flext/stream": "orders",
         "rows_extracted": 5,
         "rows_loaded": 4,
         "rows_rejected": 1,

@@ -17,7 +17,10 @@ NUMBERS = {Meta.ROWS_EXTRACTED: 10, Meta.ROWS_LOADED: 9, Meta.ROWS_REJECTED: 1, 
 
 
 @dg.multi_asset(
-    specs=[dg.AssetSpec(["shop", name], skippable=True) for name in ("orders", "items")],
+    specs=[
+        dg.AssetSpec(["shop", name], skippable=True, metadata={Meta.TAP: "tap-shop", Meta.STREAM: name})
+        for name in ("orders", "items")
+    ],
     can_subset=True,
     name="shop_streams",
 )
@@ -30,6 +33,8 @@ def shop(context: dg.AssetExecutionContext):  # noqa: ANN201  dagster reads the 
             asset_key=key,
             metadata={
                 **NUMBERS,
+                Meta.TAP: "tap-shop",
+                Meta.STREAM: key.path[-1],
                 Meta.REPLICATION_KEY: "updated_at",
                 Meta.BOOKMARK_BEFORE: "2024-01-01",
                 Meta.BOOKMARK_AFTER: "2024-02-01",

@@ -67,8 +67,10 @@ def test_an_attached_run_prints_nothing(runs: Runs, capfd: pytest.CaptureFixture
 def test_only_the_chosen_streams_are_made(runs: Runs) -> None:
     """By stream or by key; the run records the choice."""
     by_stream = runs.launch("shop", streams=["orders"])
+    by_tap = runs.launch("shop", streams=["tap-shop.orders"])
     by_key = runs.launch("shop", asset_keys=[["shop", "items"]])
 
+    assert [one.stream for one in runs.metrics(by_tap).streams] == ["orders"]
     assert [one.stream for one in runs.metrics(by_stream).streams] == ["orders"]
     assert [one.stream for one in runs.metrics(by_key).streams] == ["items"]
     assert runs.status(by_stream).streams == ("orders",)
@@ -87,6 +89,7 @@ def test_a_partition_is_run(runs: Runs) -> None:
     [
         ("shpo", {}, NotFoundError, "There are, among others: shop"),
         ("shop", {"streams": ["order"]}, NotFoundError, "orders"),
+        ("shop", {"streams": ["tap-other.orders"]}, NotFoundError, "orders"),
         ("shop", {"asset_keys": [["shop", "order"]]}, NotFoundError, "shop/orders"),
         ("shop", {"partition": "2024-01-01"}, UsageError, "has no partitions"),
         ("daily", {}, UsageError, "Name one of its 2 partitions"),

@@ -63,8 +63,8 @@ def test_the_numbers_of_a_real_run_are_read_back(settings: Settings) -> None:
 def test_what_was_not_recorded_is_not_made_up(instance: DagsterInstance, records: RunRecords) -> None:
     """None is not zero, and a total is over the numbers that are there."""
     run_id = make_run(instance, DagsterRunStatus.STARTED, tags={Tag.PIPELINE: "shop"})
-    materialize(instance, run_id, ["shop", "orders"], {Meta.ROWS_LOADED: 5})
-    materialize(instance, run_id, ["shop", "items"], {})
+    materialize(instance, run_id, ["shop", "orders"], {Meta.STREAM: "orders", Meta.ROWS_LOADED: 5})
+    materialize(instance, run_id, ["shop", "items"], {Meta.STREAM: "items"})
 
     told = run_metrics(records, pipeline="shop")
 
@@ -77,10 +77,24 @@ def test_what_was_not_recorded_is_not_made_up(instance: DagsterInstance, records
 def test_a_stream_that_was_tried_again_counts_once(instance: DagsterInstance, records: RunRecords) -> None:
     """The last word on an asset counts."""
     run_id = make_run(instance, DagsterRunStatus.STARTED)
-    materialize(instance, run_id, ["shop", "orders"], {Meta.ROWS_LOADED: 5})
-    materialize(instance, run_id, ["shop", "orders"], {Meta.ROWS_LOADED: 7})
+    materialize(instance, run_id, ["shop", "orders"], {Meta.STREAM: "orders", Meta.ROWS_LOADED: 5})
+    materialize(instance, run_id, ["shop", "orders"], {Meta.STREAM: "orders", Meta.ROWS_LOADED: 7})
 
     assert run_metrics(records, run_id).rows_loaded == 7
+
+
+def test_a_mart_is_listed_and_not_added(instance: DagsterInstance, records: RunRecords) -> None:
+    """Its rows were counted when the streams that it reads were loaded."""
+    run_id = make_run(instance, DagsterRunStatus.STARTED)
+    numbers = {Meta.ROWS_EXTRACTED: 7, Meta.ROWS_LOADED: 7, Meta.BYTES: 70}
+    materialize(instance, run_id, ["shop", "orders"], {Meta.TAP: "tap-shop", Meta.STREAM: "orders", **numbers})
+    materialize(instance, run_id, ["marts", "open_orders"], {Meta.ROWS_LOADED: 3, Meta.BYTES: 30})
+
+    told = run_metrics(records, run_id)
+
+    assert [one.asset for one in told.streams] == ["shop/orders"]
+    assert [(one.asset, one.rows_loaded) for one in told.tables] == [("marts/open_orders", 3)]
+    assert (told.rows_extracted, told.rows_loaded, told.bytes) == (7, 7, 70)
 
 
 def test_an_unknown_run_has_no_numbers(records: RunRecords) -> None:
