@@ -239,7 +239,6 @@ def _schedules(catalogue: ProjectCatalogue, plans: Sequence[PipelinePlan]) -> It
 
 def _schedule(name: str, schedule: Schedule, pipeline: PipelinePlan) -> dg.ScheduleDefinition:
     """Stopped until somebody starts it, unless the project says ``annotations: {flext: {enabled: true}}``."""
-    enabled = schedule.annotations.get("enabled") is True
     partitions = partitions_definition(pipeline.pipeline.partitions)
     config = run_options_config(schedule=schedule.name if schedule.env else None)
 
@@ -262,7 +261,7 @@ def _schedule(name: str, schedule: Schedule, pipeline: PipelinePlan) -> dg.Sched
             cron_schedule=schedule.cron,
             execution_timezone=schedule.timezone,
             execution_fn=due,
-            default_status=dg.DefaultScheduleStatus.RUNNING if enabled else dg.DefaultScheduleStatus.STOPPED,
+            default_status=dg.DefaultScheduleStatus.RUNNING if schedule.enabled else dg.DefaultScheduleStatus.STOPPED,
             description=f"Schedule `{schedule.name}` of meltano.yml",
             tags={Tag.PIPELINE: schedule.pipeline},
         )

@@ -9,6 +9,7 @@ import click
 
 from flext_pipelines.cli import output
 from flext_pipelines.cli.live import watching
+from flext_pipelines.cli.runs import show_failed_checks
 from flext_pipelines.cli.session import json_option, prewarm, send, settings
 from flext_pipelines.errors import FlextError, UsageError
 
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.argument("pipeline")
-@click.option("--stream", "streams", multiple=True, help="Only this stream; may be given several times.")
+@click.option("--stream", "streams", multiple=True, help="Only this STREAM or TAP.STREAM; may be given several times.")
 @click.option("--environment", help="Meltano environment instead of the set one.")
 @click.option("--full-refresh", is_flag=True, help="Ignore bookmarks and extract everything again.")
 @click.option("--partition", help="Partition key, for a partitioned pipeline.")
@@ -78,7 +79,7 @@ def run(
     except FlextError as error:
         execution_id = error.details.get("execution_id")
         if isinstance(execution_id, str) and not as_json:
-            show_metrics(_metrics(execution_id))
+            _show_what_was_done(execution_id)
         raise
     if dry_run or detach:
         _show_launch(execution, as_json=as_json)
@@ -89,6 +90,7 @@ def run(
         output.print_json({**execution.model_dump(mode="json"), "metrics": metrics, "warehouse": warehouse})
         return
     show_metrics(metrics)
+    show_failed_checks(execution.checks_failed)
     click.echo(f"Run {metrics.execution_id} completed in {output.duration(metrics.seconds)}.")
     click.echo(f"Warehouse: {place_of_warehouse()}")
 
@@ -131,8 +133,18 @@ def _metrics(execution_id: str) -> RunMetrics:
     return send(GetMetricsQuery(execution_id=execution_id))
 
 
+def _show_what_was_done(execution_id: str) -> None:
+    """What a run had done before it failed or was stopped; its error follows, so nothing is said of nothing."""
+    from flext_pipelines.commands.runs import GetPipelineStatusQuery
+
+    metrics = _metrics(execution_id)
+    if metrics.streams or metrics.tables:
+        show_metrics(metrics)
+    show_failed_checks(send(GetPipelineStatusQuery(execution_id=execution_id)).checks_failed)
+
+
 def show_metrics(metrics: RunMetrics) -> None:
-    """What a run moved, per stream and in all."""
+    """What a run moved, per stream and in all; then what else it made, whose rows are no part of that."""
     columns = ("stream", "extracted", "loaded", "rejected", "seconds", "rows/s", "bookmark")
     rows: list[tuple[object, ...]] = [
         (one.stream, one.rows_extracted, one.rows_loaded, one.rows_rejected, one.seconds,
@@ -144,7 +156,11 @@ def show_metrics(metrics: RunMetrics) -> None:
         rows.append(
             ("in all", metrics.rows_extracted, metrics.rows_loaded, metrics.rows_rejected, metrics.seconds, rate, None)
         )
-    output.table(metrics.pipeline, columns, rows, empty="No stream was moved.")
+    if rows or not metrics.tables:
+        output.table(metrics.pipeline, columns, rows, empty="No stream was moved.")
+    if metrics.tables:
+        made = [(one.asset, one.rows_loaded, one.seconds) for one in metrics.tables]
+        output.table("Also made", ("asset", "rows", "seconds"), made, empty="")
 
 
 def _show_launch(execution: Execution, *, as_json: bool) -> None:

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from flext_pipelines.runs.logs import ExecutionLogs
+    from flext_pipelines.runs.record import CheckResult
     from flext_pipelines.runs.status import Overview, PipelineStatus, RunSummary
 
 _LOOKS_LIKE_ID = re.compile(r"[0-9a-f]{8}(-?[0-9a-f]{0,4}){0,4}[0-9a-f]*", re.IGNORECASE)
@@ -130,8 +131,20 @@ def show_status(answer: PipelineStatus) -> None:
         click.echo(f"{click.style('Error:', fg='red', bold=True)} {answer.error.reason}")
         if answer.error.instruction:
             click.echo(f"{click.style('Next:', fg='cyan')}  {answer.error.instruction}")
+    show_failed_checks(answer.checks_failed)
     if answer.previous:
         _runs_table("Earlier", answer.previous, empty="")
+
+
+def show_failed_checks(failed: Sequence[CheckResult]) -> None:
+    """What asset checks found wrong: warnings, since the data are loaded and the run's own end stands beside them."""
+    for one in failed:
+        graded = "error, blocks what lies downstream" if one.blocking and one.severity == "error" else one.severity
+        said = one.description.rstrip(".") or "it did not pass"
+        click.echo(
+            f"{click.style('Warning:', fg='yellow', bold=True)} check {one.check} of {one.asset} failed "
+            f"({graded}): {said}."
+        )
 
 
 @click.command()

@@ -28,13 +28,14 @@ from flext_pipelines.runs.location import RunStatus, dagster_name, job_names
 from flext_pipelines.runs.logs import MAX_PAGE, ExecutionLogs
 from flext_pipelines.runs.metrics import RunMetrics
 from flext_pipelines.runs.progress import listening
-from flext_pipelines.runs.record import Level
+from flext_pipelines.runs.record import CheckResult, Level
 from flext_pipelines.runs.resources import Resource, ResourceKind
 from flext_pipelines.runs.status import Overview, PipelineStatus, RunPage
 from flext_pipelines.runs.stop import StopResult
 from flext_pipelines.values import Progress, Value
 
 if TYPE_CHECKING:
+    from flext_pipelines.meltano.catalogue import ProjectCatalogue, Schedule
     from flext_pipelines.runs.gateway import Runs
 
 _ID = r"^[0-9A-Fa-f-]{4,36}$"
@@ -50,6 +51,7 @@ class Execution(Value):
         started_at: When it began (UTC), if it has.
         plan: What it does.
         note: What a waiting person should know.
+        checks_failed: Asset checks that had not passed by then.
     """
 
     execution_id: str | None
@@ -57,6 +59,7 @@ class Execution(Value):
     started_at: datetime | None = None
     plan: ExecutionPlan
     note: str = ""
+    checks_failed: tuple[CheckResult, ...] = ()
 
 
 def _check_one_of(execution_id: str | None, pipeline_name: str | None) -> None:
@@ -79,7 +82,9 @@ class ExecutePipelineCommand(Command[Execution]):
         default=None, min_length=1, description="Meltano environment instead of the set one."
     )
     dry_run: bool = Field(default=False, description="Answer with the plan and launch nothing.")
-    streams: tuple[str, ...] = Field(default=(), description="Only these streams; none means all that are selected.")
+    streams: tuple[str, ...] = Field(
+        default=(), description="Only these streams, as `stream` or `tap.stream`; none means all."
+    )
     partition: str | None = Field(default=None, min_length=1, description="Partition key, for a partitioned pipeline.")
     full_refresh: bool = Field(default=False, description="Ignore bookmarks and extract everything again.")
     parameters: dict[str, dict[str, JsonValue]] = Field(
@@ -211,7 +216,12 @@ def execute_pipeline(command: ExecutePipelineCommand, *, runs: Runs, meltano: Pr
     if command.attached or command.wait:
         raise_unless_completed(status)
     return Execution(
-        execution_id=execution_id, status=status.status, started_at=status.started_at, plan=plan, note=status.note
+        execution_id=execution_id,
+        status=status.status,
+        started_at=status.started_at,
+        plan=plan,
+        note=status.note,
+        checks_failed=status.checks_failed,
     )
 
 
@@ -283,8 +293,15 @@ def list_resources(query: ListResourcesQuery, *, runs: Runs, meltano: Project) -
             for plugin in catalogue.plugins
         )
     if query.kind == "schedules":
-        when = {one.name: f"{one.cron or 'never'} {one.timezone}: {one.pipeline}" for one in catalogue.schedules}
-        return tuple(runs.schedules({dagster_name(name): text for name, text in when.items()}))
+        return tuple(
+            runs.schedules(
+                {
+                    dagster_name(one.name): f"{one.cron or 'never'} {one.timezone}: {one.pipeline}"
+                    for one in catalogue.schedules
+                },
+                {dagster_name(one.name): one.enabled and _can_tick(catalogue, one) for one in catalogue.schedules},
+            )
+        )
     last = {run.pipeline: run for run in runs.overview().pipelines}
     return tuple(
         Resource(
@@ -295,6 +312,12 @@ def list_resources(query: ListResourcesQuery, *, runs: Runs, meltano: Project) -
         )
         for name, job in job_names(one.name for one in catalogue.pipelines).items()
     )
+
+
+def _can_tick(catalogue: ProjectCatalogue, schedule: Schedule) -> bool:
+    """Whether Dagster has it at all."""
+    pipeline = catalogue.pipeline(schedule.pipeline)
+    return schedule.cron is not None and pipeline is not None and not pipeline.problem and bool(pipeline.blocks)
 
 
 HANDLERS: Mapping[type, Callable[..., object]] = {

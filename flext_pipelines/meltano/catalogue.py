@@ -201,6 +201,11 @@ class Schedule(Value):
     problem: str | None = None
     annotations: dict[str, JsonValue] = Field(default_factory=dict)
 
+    @property
+    def enabled(self) -> bool:
+        """Whether it ticks until somebody stops it; else it waits until somebody starts it."""
+        return self.annotations.get("enabled") is True
+
 
 class Stream(Value):
     """One stream of a tap, select rules and metadata applied as Meltano applies them.

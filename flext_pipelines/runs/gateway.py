@@ -173,9 +173,9 @@ class Runs:
         """Assets that were made."""
         return resources.assets(self.records)
 
-    def schedules(self, crons: Mapping[str, str]) -> list[resources.Resource]:
-        """Schedules, given their cron lines by name, with what Dagster says of them."""
-        return resources.switched(self.records, "schedules", dict(crons))
+    def schedules(self, crons: Mapping[str, str], enabled: Mapping[str, bool]) -> list[resources.Resource]:
+        """Schedules, given their cron lines and defaults by name, with what Dagster says of them."""
+        return resources.switched(self.records, "schedules", crons, enabled)
 
     def sensors(self) -> list[resources.Resource]:
         """Sensors that were ever switched."""

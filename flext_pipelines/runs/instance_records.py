@@ -16,8 +16,11 @@ from dagster._serdes import serialize_value
 
 from flext_pipelines.runs.location import Tag
 from flext_pipelines.runs.record import (
+    CHECK_EVENT,
+    LEVELS,
     AssetRecord,
     Capture,
+    CheckResult,
     Event,
     EventPage,
     Instigator,
@@ -25,6 +28,7 @@ from flext_pipelines.runs.record import (
     RunRecord,
     WorkerProcess,
     decode_capture,
+    decode_check,
     decode_event,
     decode_materialization,
     decode_output,
@@ -83,11 +87,12 @@ class InstanceRecords:
         page = self._instance.get_records_for_run(
             run_id, cursor=EventLogCursor.from_storage_id(after).to_string(), of_type=of_type, limit=limit
         )
-        found = [
+        decoded = (
             decode_event(record.storage_id, _text(record))
             for record in page.records
-            if int(record.event_log_entry.level) >= level
-        ]
+            if int(record.event_log_entry.level) >= level or _is_check(record)
+        )
+        found = [event for event in decoded if LEVELS[event.level] >= level]
         last = page.records[-1].storage_id if page.records else after
         return EventPage(events=tuple(found), cursor=last, more=page.has_more)
 
@@ -105,6 +110,10 @@ class InstanceRecords:
         """Every materialization of the run."""
         records = self._all_of_type(run_id, "ASSET_MATERIALIZATION")
         return tuple(decode_materialization(record.storage_id, _text(record)) for record in records)
+
+    def checks(self, run_id: str) -> tuple[CheckResult, ...]:
+        """Every asset check that the run evaluated, oldest first."""
+        return tuple(decode_check(_text(record)) for record in self._all_of_type(run_id, CHECK_EVENT))
 
     def outputs(self, run_id: str) -> tuple[dict[str, object], ...]:
         """Metadata of every step output of the run, oldest first."""
@@ -173,6 +182,11 @@ def worker_of_run(instance: DagsterInstance, run: DagsterRun) -> WorkerProcess |
         if worker is not None:
             return worker
     return None
+
+
+def _is_check(record: EventLogRecord) -> bool:
+    event = record.event_log_entry.dagster_event
+    return event is not None and event.event_type_value == CHECK_EVENT
 
 
 def _text(record: EventLogRecord) -> str:

@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 Level = Literal["debug", "info", "warning", "error", "critical"]
 LEVELS: Mapping[Level, int] = {"debug": 10, "info": 20, "warning": 30, "error": 40, "critical": 50}
 
+CHECK_EVENT = "ASSET_CHECK_EVALUATION"
+"""Dagster's event type of an asset check that was evaluated."""
+
 Json = dict[str, Any]
 """A decoded JSON object; its values are whatever Dagster stored."""
 
@@ -136,6 +139,26 @@ class Materialization(Value):
     metadata: dict[str, object]
 
 
+class CheckResult(Value):
+    """What an asset check found.
+
+    Attributes:
+        asset: The asset key, parts joined by ``/``.
+        check: Name of the check.
+        passed: Whether the asset passed.
+        severity: How bad it is if it did not.
+        blocking: Whether what lies downstream is not made then.
+        description: What was found, in the check's words.
+    """
+
+    asset: str
+    check: str
+    passed: bool
+    severity: Literal["warning", "error"]
+    blocking: bool = False
+    description: str = ""
+
+
 class WorkerProcess(Value):
     """The process that performs a run.
 
@@ -234,7 +257,7 @@ def decode_event(cursor: int, text: str) -> Event:
     return Event(
         cursor=cursor,
         time=moment(entry["timestamp"]),
-        level=_level(entry["level"]),
+        level=_level_of(entry, dagster_event),
         kind=_modern(dagster_event.get("event_type_value") or "LOG"),
         message=entry.get("user_message") or dagster_event.get("message") or entry.get("message") or "",
         step=entry.get("step_key"),
@@ -252,7 +275,11 @@ def stored_type(event_type: str) -> str:
     return event_type.replace("RUN_", "PIPELINE_", 1)
 
 
-def _level(number: int) -> Level:
+def _level_of(entry: Json, dagster_event: Json) -> Level:
+    """The level that was stored; Dagster stores a failed asset check as a line for debugging, and it is a warning."""
+    number = int(entry["level"])
+    if dagster_event.get("event_type_value") == CHECK_EVENT and not dagster_event["event_specific_data"]["success"]:
+        number = max(number, LEVELS["warning"])
     below: Level = "debug"
     for name, value in LEVELS.items():
         if number >= value:
@@ -306,6 +333,20 @@ def decode_materialization(cursor: int, text: str) -> Materialization:
         partition=made.get("partition"),
         time=moment(entry["timestamp"]),
         metadata=decode_metadata(made.get("metadata_entries") or []),
+    )
+
+
+def decode_check(text: str) -> CheckResult:
+    """The result that an event of type ``ASSET_CHECK_EVALUATION`` carries."""
+    data: Json = json.loads(text)["dagster_event"]["event_specific_data"]
+    severity = (data.get("severity") or {}).get("__enum__", "")
+    return CheckResult(
+        asset="/".join(data["asset_key"]["path"]),
+        check=data["check_name"],
+        passed=data["success"],
+        severity="warning" if severity == "AssetCheckSeverity.WARN" else "error",
+        blocking=bool(data.get("blocking")),
+        description=data.get("description") or "",
     )
 
 

@@ -19,6 +19,7 @@ from flext_pipelines.runs.location import Tag
 from flext_pipelines.runs.record import (
     AssetRecord,
     Capture,
+    CheckResult,
     Event,
     EventPage,
     Instigator,
@@ -93,6 +94,10 @@ class RunRecords(Protocol):
 
     def materializations(self, run_id: str) -> tuple[Materialization, ...]:
         """Every materialization of the run, oldest first."""
+        ...
+
+    def checks(self, run_id: str) -> tuple[CheckResult, ...]:
+        """Every asset check that the run evaluated, oldest first."""
         ...
 
     def outputs(self, run_id: str) -> tuple[dict[str, object], ...]:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Literal
 from flext_pipelines.values import Value
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from flext_pipelines.runs.records import RunRecords
 
@@ -49,15 +49,37 @@ def assets(records: RunRecords, streams: Iterable[str] = ()) -> list[Resource]:
     return sorted([*listed, *never], key=lambda resource: resource.name)
 
 
-def switched(records: RunRecords, kind: Literal["schedules", "sensors"], details: dict[str, str]) -> list[Resource]:
-    """Schedules or sensors: those given with a detail, and those that were ever switched."""
+def switched(
+    records: RunRecords,
+    kind: Literal["schedules", "sensors"],
+    details: Mapping[str, str],
+    defaults: Mapping[str, bool] | None = None,
+) -> list[Resource]:
+    """Schedules or sensors: those given with a detail, and those that were ever switched.
+
+    Dagster keeps a state only of those that were switched. Of the others, and of those whose state says that the code
+    decides, the default counts, as it does for Dagster (``RemoteSchedule.get_current_instigator_state`` of 1.13.27).
+
+    Args:
+        records: The run storage.
+        kind: Which of the two.
+        details: What to say of those that exist, by name.
+        defaults: Whether they are on by default, by name. One that is not named is so if Dagster noted that.
+    """
+
+    def runs(name: str) -> bool:
+        status = states.get(name)
+        if status in {"RUNNING", "STOPPED"}:
+            return status == "RUNNING"
+        return (defaults or {}).get(name, status == "DECLARED_IN_CODE")
+
     states = {one.name: one.status for one in reversed(records.instigators()) if f"{one.kind}s" == kind}
     names = sorted({*details, *states})
     return [
         Resource(
             kind=kind,
             name=name,
-            state="running" if states.get(name) == "RUNNING" else "stopped",
+            state="running" if runs(name) else "stopped",
             detail=details.get(name, "no longer defined"),
         )
         for name in names

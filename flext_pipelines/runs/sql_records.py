@@ -15,8 +15,11 @@ from typing import TYPE_CHECKING
 from flext_pipelines.runs.database import Database, Parameters, PostgresDatabase, Row, SqliteFiles, check_revision
 from flext_pipelines.runs.location import Tag
 from flext_pipelines.runs.record import (
+    CHECK_EVENT,
+    LEVELS,
     AssetRecord,
     Capture,
+    CheckResult,
     Event,
     EventPage,
     Instigator,
@@ -25,6 +28,7 @@ from flext_pipelines.runs.record import (
     WorkerProcess,
     decode_asset,
     decode_capture,
+    decode_check,
     decode_event,
     decode_materialization,
     decode_output,
@@ -39,6 +43,9 @@ if TYPE_CHECKING:
 
 _LEVEL = re.compile(r'"level": (\d+), "message": ')
 """Where the level stands in a stored event; lets us pass by an event without decoding it."""
+
+
+_CHECK = f'"event_type_value": "{CHECK_EVENT}"'
 
 
 class SqlRecords:
@@ -102,8 +109,9 @@ class SqlRecords:
     ) -> EventPage:
         """The first ``limit`` events after a cursor; of those, the ones at the level or above."""
         rows = self._rows(run_id, "id > :after", {"after": after}, kinds, "ASC", limit)
-        found = tuple(decode_event(number, text) for number, text in rows if not _is_below(text, level))
-        return EventPage(events=found, cursor=int(rows[-1][0]) if rows else after, more=len(rows) == limit)
+        found = (decode_event(number, text) for number, text in rows if not _is_below(text, level))
+        events = tuple(event for event in found if LEVELS[event.level] >= level)
+        return EventPage(events=events, cursor=int(rows[-1][0]) if rows else after, more=len(rows) == limit)
 
     def counts(self, run_id: str, kinds: Sequence[str]) -> dict[str, int]:
         """How many events of each kind the run has; an index holds the kinds."""
@@ -126,6 +134,10 @@ class SqlRecords:
         """Every materialization of the run, oldest first."""
         rows = self._rows(run_id, "1 = 1", {}, ["ASSET_MATERIALIZATION"], "ASC", None)
         return tuple(decode_materialization(number, text) for number, text in rows)
+
+    def checks(self, run_id: str) -> tuple[CheckResult, ...]:
+        """Every asset check that the run evaluated, oldest first."""
+        return tuple(decode_check(text) for _, text in self._rows(run_id, "1 = 1", {}, [CHECK_EVENT], "ASC", None))
 
     def outputs(self, run_id: str) -> tuple[dict[str, object], ...]:
         """Metadata of every step output of the run, oldest first."""
@@ -235,7 +247,8 @@ def _timestamp(time: datetime) -> str:
 
 
 def _is_below(text: str, level: int) -> bool:
-    if not level:
+    """Whether the event is surely below the level: a check is decoded, since its level depends on its result."""
+    if not level or _CHECK in text:
         return False
     found = _LEVEL.search(text)
     return found is not None and int(found.group(1)) < level

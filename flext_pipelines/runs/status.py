@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from flext_pipelines.runs.find import as_lost, find_run, runs_of_pipeline
 from flext_pipelines.runs.location import RUN_STATUS, RunStatus, Tag
-from flext_pipelines.runs.record import Event, EventError, RunRecord
+from flext_pipelines.runs.record import CheckResult, Event, EventError, RunRecord
 from flext_pipelines.runs.records import RunFilter, last_event
 from flext_pipelines.values import Value
 
@@ -70,6 +70,8 @@ class PipelineStatus(RunSummary):
         assets_planned: Assets that it intends to make.
         steps_done: Steps that ended well.
         steps_failed: Steps that failed.
+        checks_failed: Asset checks that did not pass: a broken contract, rows that did not arrive. A run completes all
+            the same, unless such a check blocks.
         error: Why it failed or was cancelled.
         note: What else a waiting person should know, for instance that nobody empties the queue.
         logs: Its last lines, when asked for.
@@ -81,6 +83,7 @@ class PipelineStatus(RunSummary):
     assets_planned: int = 0
     steps_done: int = 0
     steps_failed: int = 0
+    checks_failed: tuple[CheckResult, ...] = ()
     error: EventError | None = None
     note: str = ""
     logs: tuple[Event, ...] = ()
@@ -145,6 +148,7 @@ def pipeline_status(
         assets_planned=planned,
         steps_done=succeeded,
         steps_failed=failed,
+        checks_failed=failed_checks(records, run.run_id),
         error=lost or error_of(records, run),
         note=_note(records, run),
         logs=records.last_events(run.run_id, _LOG_LINES) if include_logs else (),
@@ -241,6 +245,12 @@ def error_of(records: RunRecords, run: RunRecord) -> EventError | None:
     reason = last.message.rstrip(".") if last else f"The run ended as {run.dagster_status}"
     instruction = "Run it again: it goes on from the last bookmark" if run.status == "cancelled" else ""
     return EventError(reason=reason, instruction=instruction, code=f"run_{run.status}")
+
+
+def failed_checks(records: RunRecords, run_id: str) -> tuple[CheckResult, ...]:
+    """The asset checks that a run failed; of one that was evaluated again, the last word counts."""
+    last = {(found.asset, found.check): found for found in records.checks(run_id)}
+    return tuple(found for found in last.values() if not found.passed)
 
 
 def daemon_alive(records: RunRecords) -> bool:

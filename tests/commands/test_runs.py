@@ -37,6 +37,9 @@ if TYPE_CHECKING:
     from flext_pipelines.values import Progress
 
 
+ENABLED = {"flext": {"enabled": True}}
+
+
 @pytest.fixture
 def project(tmp_path: Path) -> MeltanoRunner:
     """A project whose pipelines are called like jobs of the sample code location; one of them cannot run."""
@@ -45,15 +48,24 @@ def project(tmp_path: Path) -> MeltanoRunner:
     write_project(
         root,
         plugins={
-            "extractors": [tap(root, "tap-shop") | {"variant": "ours", "select": ["orders.*", "items.*"]}],
+            "extractors": [
+                tap(root, "tap-shop") | {"variant": "ours", "select": ["orders.*", "items.*"]},
+                tap(root, "tap-web") | {"select": ["orders.*"]},
+            ],
             "loaders": [target(root, "target-shop")],
         },
         jobs=[
             {"name": "shop", "tasks": ["tap-shop target-shop"]},
             {"name": "fail-job", "tasks": ["tap-shop target-shop"]},
             {"name": "broken", "tasks": ["tap-none target-shop"]},
+            {"name": "two-taps", "tasks": ["tap-shop target-shop", "tap-web target-shop"]},
         ],
-        schedules=[{"name": "nightly-shop", "job": "shop", "interval": "0 2 * * *"}],
+        schedules=[
+            {"name": "nightly-shop", "job": "shop", "interval": "0 2 * * *"},
+            {"name": "on-shop", "job": "shop", "interval": "0 3 * * *", "annotations": ENABLED},
+            {"name": "on-never", "job": "shop", "interval": "@once", "annotations": ENABLED},
+            {"name": "on-broken", "job": "broken", "interval": "0 3 * * *", "annotations": ENABLED},
+        ],
         environments=[{"name": "dev"}, {"name": "prod"}],
     )
     return MeltanoRunner(opened(root, tmp_path / "meltano"))
@@ -104,6 +116,21 @@ def test_a_dry_run_answers_with_the_plan_and_launches_nothing(bus: Bus) -> None:
     assert bus.send(ListRunsQuery()).unwrap().runs == ()
 
 
+@pytest.mark.parametrize(
+    ("wanted", "streams"),
+    [
+        ("orders", ("tap-shop.orders", "tap-web.orders")),
+        ("tap-web.orders", ("tap-web.orders",)),
+        ("items", ("tap-shop.items",)),
+    ],
+)
+def test_a_stream_may_be_named_with_its_tap(bus: Bus, wanted: str, streams: tuple[str, ...]) -> None:
+    """Two taps of one pipeline may have streams of one name."""
+    command = ExecutePipelineCommand(pipeline_name="two-taps", dry_run=True, streams=(wanted,))
+
+    assert bus.send(command).unwrap().plan.streams == streams
+
+
 def test_an_attached_execution_answers_when_it_has_ended(bus: Bus) -> None:
     """And tells its id before it begins; then its status, lines and numbers can be asked for by it."""
     told: list[Progress] = []
@@ -147,6 +174,9 @@ def test_what_cannot_be_executed_is_named(bus: Bus) -> None:
     assert "'tap-none' is no plugin of the project" in broken.reason
     assert isinstance(stream, NotFoundError)
     assert stream.instruction == "It moves items, orders"
+    twice = bus.send(ExecutePipelineCommand(pipeline_name="two-taps", streams=("secrets",))).error
+    assert twice is not None
+    assert twice.instruction == "It moves items, tap-shop.orders, tap-web.orders"
 
 
 def test_a_secret_parameter_is_refused_before_it_is_stored(bus: Bus) -> None:
@@ -187,9 +217,12 @@ def test_resources_are_listed_with_their_state(bus: Bus) -> None:
         query = ListResourcesQuery.model_validate({"kind": kind})
         return [(one.name, one.state) for one in bus.send(query).unwrap()]
 
-    assert listed("jobs") == [("broken", "never run"), ("fail_job", "never run"), ("shop", "completed")]
-    assert listed("plugins") == [("tap-shop", "installed"), ("target-shop", "installed")]
-    assert listed("schedules") == [("nightly_shop", "stopped")]
+    jobs = {"broken": "never run", "fail_job": "never run", "shop": "completed", "two_taps": "never run"}
+    assert listed("jobs") == [*jobs.items()]
+    assert listed("plugins") == [(name, "installed") for name in ("tap-shop", "tap-web", "target-shop")]
+    # Dagster has loaded none of them yet and will run one: it says so in meltano.yml and can.
+    ticking = {"nightly_shop": "stopped", "on_broken": "stopped", "on_never": "stopped", "on_shop": "running"}
+    assert listed("schedules") == [*ticking.items()]
     assert listed("assets") == [("shop/items", "materialized"), ("shop/orders", "materialized")]
     assert listed("sensors") == []
     assert listed("daemons") == []

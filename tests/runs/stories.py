@@ -6,6 +6,7 @@ What belongs here: making runs and events for tests of the reading side. What do
 from __future__ import annotations
 
 import json
+import logging
 import sqlite3
 import time
 from typing import TYPE_CHECKING
@@ -80,6 +81,39 @@ def materialize(instance: DagsterInstance, run_id: str, path: list[str], metadat
             event_specific_data=StepMaterializationData(made),
         ),
         run_id,
+    )
+
+
+def check(
+    instance: DagsterInstance,
+    run_id: str,
+    path: list[str],
+    name: str,
+    *,
+    passed: bool,
+    severity: dg.AssetCheckSeverity = dg.AssetCheckSeverity.ERROR,
+    description: str | None = None,
+    blocking: bool = False,
+) -> None:
+    """An evaluated asset check."""
+    evaluation = dg.AssetCheckEvaluation(
+        asset_key=dg.AssetKey(path),
+        check_name=name,
+        passed=passed,
+        severity=severity,
+        description=description,
+        blocking=blocking,
+    )
+    instance.report_dagster_event(
+        DagsterEvent(
+            DagsterEventType.ASSET_CHECK_EVALUATION.value,
+            "shop",
+            step_key="one",
+            event_specific_data=evaluation,
+            message=f"Asset check {name!r} on {'/'.join(path)!r} {'passed' if passed else 'did not pass'}.",
+        ),
+        run_id,
+        log_level=logging.DEBUG,
     )
 
 

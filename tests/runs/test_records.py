@@ -18,11 +18,12 @@ from flext_pipelines.runs.instance import open_instance
 from flext_pipelines.runs.instance_records import InstanceRecords
 from flext_pipelines.runs.launch import launch
 from flext_pipelines.runs.location import RUN_STATUS, Meta, Tag
+from flext_pipelines.runs.record import CheckResult
 from flext_pipelines.runs.records import RunFilter, last_event, open_records
 from flext_pipelines.runs.sql_records import SqlRecords
 from flext_pipelines.settings import Settings
 from tests.runs.conftest import SAMPLE
-from tests.runs.stories import log_lines, make_run, materialize
+from tests.runs.stories import check, log_lines, make_run, materialize
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -41,6 +42,7 @@ def test_an_unused_home_has_no_runs(records: RunRecords) -> None:
     assert records.count(ANY) == 0
     assert records.latest_by_tag(Tag.PIPELINE) == ()
     assert records.assets() == ()
+    assert records.checks("00000000-0000-0000-0000-000000000000") == ()
     assert records.heartbeats() == {}
     assert records.events("00000000-0000-0000-0000-000000000000", 0, 10).events == ()
 
@@ -117,6 +119,41 @@ def test_events_come_in_pages_of_every_level(instance: DagsterInstance, records:
     assert [e.message for e in records.events(run_id, 0, 100, None, 30).events] == ["three", "four"]
     assert records.events(run_id, rest.cursor, 10) == rest.model_copy(update={"events": (), "more": False})
     assert [e.message for e in records.last_events(run_id, 2)] == ["three", "four"]
+
+
+def test_asset_checks_are_read_and_failed_ones_are_warnings(instance: DagsterInstance, records: RunRecords) -> None:
+    """Dagster stores all of them as lines for debugging."""
+    run_id = make_run(instance, DagsterRunStatus.STARTED)
+    check(instance, run_id, ["shop", "orders"], "rows", passed=True)
+    check(
+        instance,
+        run_id,
+        ["shop", "orders"],
+        "contract",
+        passed=False,
+        severity=dg.AssetCheckSeverity.WARN,
+        description="1 of 3 checks failed",
+    )
+    check(instance, run_id, ["marts", "late"], "contract", passed=False, blocking=True)
+    log_lines(instance, run_id, [("one", 10), ("two", 30)])
+
+    assert records.checks(run_id) == (
+        CheckResult(asset="shop/orders", check="rows", passed=True, severity="error"),
+        CheckResult(
+            asset="shop/orders",
+            check="contract",
+            passed=False,
+            severity="warning",
+            description="1 of 3 checks failed",
+        ),
+        CheckResult(asset="marts/late", check="contract", passed=False, severity="error", blocking=True),
+    )
+    assert [(event.level, event.message) for event in records.events(run_id, 0, 100, None, 30).events] == [
+        ("warning", "Asset check 'contract' on 'shop/orders' did not pass."),
+        ("warning", "Asset check 'contract' on 'marts/late' did not pass."),
+        ("warning", "two"),
+    ]
+    assert records.events(run_id, 0, 100, None, 40).events == ()
 
 
 def test_a_real_run_reads_the_same_by_sql_and_by_dagster(stored: Settings, instance: DagsterInstance) -> None:

@@ -16,7 +16,7 @@ from flext_pipelines.runs.location import RUN_STATUS, Tag
 from flext_pipelines.runs.records import open_records
 from flext_pipelines.runs.status import list_runs, overview, pipeline_status
 from tests.runs.conftest import SAMPLE
-from tests.runs.stories import make_run, materialize
+from tests.runs.stories import check, make_run, materialize
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -107,6 +107,21 @@ def test_a_run_in_the_midst_has_a_progress(instance: DagsterInstance, records: R
 
     with pytest.raises(NotFoundError):
         pipeline_status(records, "ffffffff")
+
+
+def test_a_failed_check_is_told_of_a_run_that_completed(instance: DagsterInstance, records: RunRecords) -> None:
+    """The last word of a check counts: what was mended by another try has passed."""
+    run_id = make_run(instance, DagsterRunStatus.SUCCESS)
+    check(instance, run_id, ["shop", "orders"], "contract", passed=False, description="3 rows")
+    check(instance, run_id, ["shop", "items"], "contract", passed=False)
+    check(instance, run_id, ["shop", "items"], "contract", passed=True)
+
+    told = pipeline_status(records, run_id)
+
+    assert told.status == "completed"
+    assert [(one.asset, one.check, one.severity, one.description) for one in told.checks_failed] == [
+        ("shop/orders", "contract", "error", "3 rows")
+    ]
 
 
 def test_a_run_whose_process_is_gone_has_failed(instance: DagsterInstance, records: RunRecords) -> None:
