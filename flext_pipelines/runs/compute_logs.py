@@ -9,9 +9,10 @@ What belongs here: the compute log manager named in the generated ``dagster.yaml
 
 from __future__ import annotations
 
+import io
 import sys
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TextIO
 
 from dagster._core.execution.compute_logs import redirect_to_file
 from dagster._core.storage.compute_log_manager import CapturedLogContext
@@ -41,6 +42,19 @@ class FileComputeLogManager(LocalComputeLogManager):
         err = self.get_captured_local_path(log_key, "err")
         for file in (out, err):
             ensure_file(file)
-        with redirect_to_file(sys.stdout, out), redirect_to_file(sys.stderr, err):
+        with redirect_to_file(sys.stdout, out), redirect_to_file(sys.stderr, err), _line_by_line(sys.stdout):
             yield CapturedLogContext(log_key)
         touch_file(self.get_captured_local_path(log_key, "complete"))
+
+
+@contextmanager
+def _line_by_line(stream: TextIO) -> Iterator[None]:
+    """Write each line at once: into a file or pipe Python writes 8 KB at a time, and a kill would lose the last."""
+    if not isinstance(stream, io.TextIOWrapper) or stream.line_buffering:  # a stand-in, of a notebook or a test
+        yield
+        return
+    stream.reconfigure(line_buffering=True)
+    try:
+        yield
+    finally:
+        stream.reconfigure(line_buffering=False)
