@@ -25,6 +25,7 @@ from flext_pipelines.meltano.lines import Tail
 from flext_pipelines.meltano.log import JobStarted, parse_line
 from flext_pipelines.meltano.plan import Plan, RunRequest, make_plan
 from flext_pipelines.meltano.process import Invocation, launch
+from flext_pipelines.meltano.raw_log import RawLog
 from flext_pipelines.meltano.redaction import Redactor, dotenv_values
 from flext_pipelines.meltano.report import Readings, evidence_of, pipeline_run
 from flext_pipelines.meltano.running import Ended, Graces, Running
@@ -195,8 +196,9 @@ class _OneRun:
         with contextlib.ExitStack() as stack:
             file = stack.enter_context(self._log_file())
             migration = stack.enter_context(locks.first_migration(self.project))
-            listener = _Listener(self._redactor(invocation.env), self.tail, self.on_progress, migration)
-            listener.echo, listener.file = echo, file
+            raw = RawLog(_keeping(file, echo))
+            stack.callback(raw.close)
+            listener = _Listener(self._redactor(invocation.env), self.tail, self.on_progress, migration, raw)
             listener.running = launch(
                 invocation,
                 on_out=listener.out,
@@ -318,14 +320,18 @@ class _Listener:
     """Set before the first line is read."""
 
     def __init__(
-        self, redact: Redactor, tail: Tail, on_progress: Callable[[Progress], None], migration: locks.Migration
+        self,
+        redact: Redactor,
+        tail: Tail,
+        on_progress: Callable[[Progress], None],
+        migration: locks.Migration,
+        raw: RawLog,
     ) -> None:
         self._redact = redact
         self._tail = tail
         self._on_progress = on_progress
         self._migration = migration
-        self.echo: Echo | None = None
-        self.file: TextIO | None = None
+        self._raw = raw
         self.tally = Tally(self._tell, lambda pid: self.running.tap_is(pid))
 
     def _tell(self, progress: Progress) -> None:
@@ -351,13 +357,19 @@ class _Listener:
 
     def _keep(self, line: str) -> None:
         self._tail.add(line)
-        try:
-            if self.file is not None:
-                self.file.write(line + "\n")
-            if self.echo is not None:
-                self.echo(line + "\n")
-        except (OSError, ValueError):  # no room, or nobody there: the run goes on, its raw log ends here
-            self.file = self.echo = None
+        self._raw.add(line + "\n")
+
+
+def _keeping(file: TextIO | None, echo: Echo | None) -> Echo:
+    """Writes a raw line to those who want it."""
+
+    def write(line: str) -> None:
+        if file is not None:
+            file.write(line)
+        if echo is not None:
+            echo(line)
+
+    return write
 
 
 def _uuid(text: str | None) -> str:

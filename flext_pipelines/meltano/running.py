@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import logging
 import os
 import queue
 import signal
@@ -19,6 +20,8 @@ from typing import IO, Literal, NamedTuple, Protocol
 
 from flext_pipelines.meltano import watchdog
 from flext_pipelines.meltano.lines import LONGEST_LINE, LineReader
+
+log = logging.getLogger("flext.meltano")
 
 Ending = Literal["exited", "timed_out", "stopped"]
 _TICK = 0.25
@@ -273,7 +276,10 @@ class Running:
         for reader in self._readers:
             reader.join(watchdog.SETTLE_SECONDS)
         self._pause(0)
-        if not all(reader.finished for reader in self._readers):
+        for reader in self._readers:
+            if reader.is_alive():
+                log.warning("Process %d is over, but whoever reads %s does not keep up with it", self.pid, reader.name)
+        if not all(reader.finished or reader.is_alive() for reader in self._readers):
             message = "the output of a process could not be read to its end"
             raise RuntimeError(message)
 

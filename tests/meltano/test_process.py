@@ -157,3 +157,17 @@ def test_only_processes_of_the_run_are_signalled(tmp_path: Path) -> None:
             running.wait(graces=QUICK, timeout_seconds=0.1)
 
         assert psutil.Process(stranger.pid).is_running()
+
+
+def test_a_listener_that_stands_still_is_warned_of_and_changes_no_outcome(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The process ended as it did; only what it wrote is not known to the end."""
+    go_on = threading.Event()
+
+    with started(tmp_path, "print('one'); print('two')", lambda _: go_on.wait(60)) as running:
+        ended = running.wait(graces=QUICK)
+    go_on.set()
+
+    assert (ended.exit_code, ended.ending) == (0, "exited")
+    assert "does not keep up" in caplog.text

@@ -1,0 +1,70 @@
+"""Raw lines reach whoever keeps them, and nobody who stands still stops a run."""
+
+from __future__ import annotations
+
+import threading
+import time
+from pathlib import Path
+
+from flext_pipelines.meltano.plan import RunRequest
+from flext_pipelines.meltano.raw_log import RawLog
+from tests.meltano.replay import CASES, fake_meltano, replaying, runner_of
+
+J = RunRequest(pipeline="j")
+
+
+def test_a_slow_reader_gets_every_line() -> None:
+    """In order, and all of them before the log is closed, though the whole takes longer than its patience."""
+    lines: list[str] = []
+
+    def slow(line: str) -> None:
+        time.sleep(0.01)
+        lines.append(line)
+
+    log = RawLog(slow, 0.5)
+    for number in range(100):
+        log.add(f"{number}\n")
+    log.close()
+
+    assert lines == [f"{number}\n" for number in range(100)]
+
+
+def test_a_gap_is_told_in_its_place() -> None:
+    """Lines for which nobody had time, once there is time again."""
+    go_on = threading.Event()
+    lines: list[str] = []
+
+    def stuck(line: str) -> None:
+        go_on.wait(30)
+        lines.append(line)
+
+    log = RawLog(stuck, 0.2)
+    for number in range(300):
+        log.add(f"{number}\n")
+    go_on.set()
+    log.close()
+
+    *kept, gap = lines
+    assert kept == [f"{number}\n" for number in range(len(kept))]
+    assert gap == f"... ({300 - len(kept)} lines left out: they could not be written in time)\n"
+
+
+def test_a_reader_that_stands_still_does_not_change_the_outcome(tmp_path: Path) -> None:
+    """It never comes back from the first line; the run is judged by all of them."""
+    for_ever = threading.Event()
+
+    run = replaying(tmp_path, "success").run(J, echo=lambda _: for_ever.wait(60))
+
+    assert run.status == "succeeded"
+    assert run.streams[0].loaded == 5
+    for_ever.set()
+
+
+def test_a_reader_that_stands_still_does_not_stop_meltano(tmp_path: Path) -> None:
+    """More lines than wait anywhere: Meltano comes to its end all the same."""
+    for_ever = threading.Event()
+    more = "[os.write(1, b'x' * 100 + b'\\n') for _ in range(5000)]"
+    runner = runner_of(tmp_path, fake_meltano(tmp_path, text=CASES["success"].read_bytes(), then=more))
+
+    assert runner.run(J, echo=lambda _: for_ever.wait(60)).status == "succeeded"
+    for_ever.set()
