@@ -32,6 +32,10 @@ Outcome = Literal["succeeded", "replayed", "failed", "denied", "interrupted"]
 """How a command ended: ``interrupted`` by Ctrl-C or the end of its process, ``replayed`` from an earlier result."""
 
 
+_NO_ANSWER = ""
+"""Kept instead of an answer that is no JSON; no answer in JSON is empty."""
+
+
 class Policy(Protocol):
     """Who may send what."""
 
@@ -198,7 +202,11 @@ def idempotency(
     dump: Callable[[MessageSpec, object], str],
     load: Callable[[MessageSpec, str], object],
 ) -> Behaviour:
-    """The same key and payload is performed once; whoever asks again has the first result."""
+    """The same key and payload is performed once; whoever asks again has the first result.
+
+    An answer that cannot be written as JSON comes after the work is done: then the key keeps that there is none, so
+    that nobody who sends the command again has it done twice.
+    """
 
     def behaviour(step: Step, spec: MessageSpec) -> Step:
         if not spec.is_command:
@@ -213,10 +221,20 @@ def idempotency(
 
             def perform() -> str:
                 made.append(step(call))
-                return dump(spec, made[0])
+                try:
+                    return dump(spec, made[0])
+                except (TypeError, ValueError, RecursionError):  # pydantic's own error is a ValueError
+                    log.exception("The answer of %s cannot be written as JSON", spec.name)
+                    return _NO_ANSWER
 
             once = keys().run_once(key=key, message=spec.name, payload=payload_of(message), perform=perform)
             call.replayed, call.unfinished_attempts = once.replayed, once.unfinished_attempts
+            if once.result == _NO_ANSWER:
+                raise OutcomeNotSavedError(
+                    f"{spec.name} was performed, but its answer could not be kept under its idempotency key",
+                    "Check what it did before you send it again with another key",
+                    {"key": key, "message": spec.name},
+                )
             return load(spec, once.result) if once.replayed else made[0]
 
         return performed_once

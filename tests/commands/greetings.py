@@ -9,7 +9,7 @@ import os
 import signal
 import time
 from pathlib import Path
-from typing import Literal
+from typing import Literal, cast
 
 from pydantic import Field, SecretStr
 
@@ -32,7 +32,7 @@ class Greeting(Value):
     pid: int
 
 
-Manner = Literal["polite", "unknown", "away", "broken", "interrupted", "killed"]
+Manner = Literal["polite", "unknown", "away", "broken", "interrupted", "killed", "unspeakable"]
 
 
 class GreetCommand(Command[Greeting]):
@@ -73,6 +73,8 @@ def greet(command: GreetCommand, *, context: Context) -> Greeting:
             raise KeyboardInterrupt
         case "killed":
             os.kill(os.getpid(), signal.SIGKILL)
+        case "unspeakable":
+            return Greeting.model_construct(text=cast("str", object()), pid=os.getpid())
     return Greeting(text=f"Hello {command.name}", pid=os.getpid())
 
 

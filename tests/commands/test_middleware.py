@@ -175,6 +175,16 @@ def test_a_keyed_command_is_performed_once(house: House, tmp_path: Path) -> None
     assert [entry.outcome for entry in house.entries()] == ["succeeded", "replayed"]
 
 
+def test_an_answer_that_cannot_be_kept_does_not_have_the_work_repeated(house: House, tmp_path: Path) -> None:
+    """The work is done: the caller is told so, and the key is not free for it to be done again."""
+    command = GreetCommand(name="Otto", book=tmp_path / "book", idempotency_key="k", manner="unspeakable")
+
+    errors = [house.bus.send(command).error for _ in range(2)]
+
+    assert all(isinstance(error, OutcomeNotSavedError) for error in errors)
+    assert (tmp_path / "book").read_text().splitlines() == ["Otto by anna"]
+
+
 def test_without_a_key_every_call_is_performed(house: House, tmp_path: Path) -> None:
     """Commands without a key are independent, however equal."""
     command = GreetCommand(name="Otto", book=tmp_path / "book")
