@@ -18,7 +18,7 @@ from collections.abc import Generator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from flext_pipelines.errors import ExtractFailedError, PluginMissingError, TimedOutError
+from flext_pipelines.errors import ExtractFailedError, PluginMissingError, TimedOutError, UsageError
 from flext_pipelines.meltano import locks
 from flext_pipelines.meltano.argv import meltano_argv
 from flext_pipelines.meltano.environment import child_environment, variable
@@ -40,6 +40,8 @@ if TYPE_CHECKING:
     from flext_pipelines.meltano.tap_lines import Echo
 
 _LAST_WORDS = 20
+_WILDCARDS = frozenset("*?[")
+"""Meltano matches names by ``fnmatch`` and takes a leading ``!`` as a negation (plugin/singer/catalog.py of 4.4.1)."""
 
 
 @dataclass(frozen=True)
@@ -74,6 +76,7 @@ class TapRun:
         """What the tap writes on standard output; closing the generator stops it.
 
         Raises:
+            UsageError: The stream's name would select others too.
             PluginMissingError: There is no such tap, or it is not installed.
             ExtractFailedError: It failed, after its last line; with its last words.
             TimedOutError: It took too long.
@@ -104,6 +107,14 @@ class TapRun:
         return Redactor(env, dotenv_values(self.project.root / ".env"), self.plugin_env)
 
     def _check(self, catalogue: ProjectCatalogue) -> None:
+        if self.stream.startswith("!") or _WILDCARDS & {*self.stream}:
+            raise UsageError(
+                f"The stream name {self.stream!r} acts as a pattern in Meltano's select rules: more than one stream "
+                "may fit it",
+                f"Give the stream's own name, without a leading ! and without {' '.join(sorted(_WILDCARDS))}; "
+                f"`flext plugins discover {self.tap}` lists them",
+                {"plugin": self.tap, "stream": self.stream},
+            )
         plugin = catalogue.plugin(self.tap, "extractors")
         if plugin is None:
             names = [found.name for found in catalogue.plugins if found.type == "extractors"]

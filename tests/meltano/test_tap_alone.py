@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from flext_pipelines.errors import ExtractFailedError, InstallInProgressError, TimedOutError
+from flext_pipelines.errors import ExtractFailedError, InstallInProgressError, TimedOutError, UsageError
 from flext_pipelines.meltano.locks import hold_for_install
 from flext_pipelines.meltano.run import MeltanoRunner
 from tests.meltano.projects import opened, tap, write_project
@@ -122,3 +122,15 @@ def test_no_tap_runs_while_plugins_are_installed(tmp_path: Path) -> None:
 
     with hold_for_install(made.project, "install tap-shop"), pytest.raises(InstallInProgressError, match="tap-shop"):
         read(made, tmp_path)
+
+
+@pytest.mark.parametrize("stream", ["ord*", "order?", "[o]rders", "!items"])
+def test_a_stream_whose_name_would_be_a_pattern_is_refused(tmp_path: Path, stream: str) -> None:
+    """Meltano would select every stream that it fits, and the table would get the rows of all of them."""
+    made = runner(tmp_path)
+
+    with pytest.raises(UsageError, match="acts as a pattern") as caught:
+        next(made.extract("tap-shop", stream, batches=tmp_path))
+
+    assert caught.value.details == {"plugin": "tap-shop", "stream": stream}
+    assert not made.project.sandboxes.exists()
