@@ -20,6 +20,7 @@ pytestmark = [pytest.mark.process, pytest.mark.xdist_group("main job")]
 
 FLEXT = Path(sys.executable).parent / "flext"
 TABLES = ("company", "facility", "item", "location", "inventory", "order_hdr", "order_dtl", "allocation")
+DEFAULT_PROJECT = Path(__file__).parents[2] / "meltano"
 SHIPMENTS = ("ib_shipment", "ob_shipment")
 
 
@@ -124,6 +125,38 @@ def test_what_ran_can_be_asked(shell: Shell) -> None:
     assert shell("audit", "verify").stdout.startswith("Unbroken")
 
 
+@pytest.fixture
+def with_contract_and_mart(tmp_path: Path) -> Path:
+    """The default project's files and installed plugins, with a contract that facilities break, and a mart of them."""
+    project = tmp_path / "project"
+    for name, text in {
+        "contracts/wms/facility.yml": "columns:\n  code: {enum: [nowhere]}\n",
+        "transforms/facilities.sql": "-- deps: f = wms/facility\n-- pipeline: wms\nSELECT id FROM f\n",
+        **{name: (DEFAULT_PROJECT / name).read_text() for name in ("meltano.yml", "flext-plugins.meltano.yml")},
+    }.items():
+        (project / name).parent.mkdir(parents=True, exist_ok=True)
+        (project / name).write_text(text)
+    (project / ".meltano").symlink_to(DEFAULT_PROJECT / ".meltano")
+    return project
+
+
+def test_a_run_warns_of_a_broken_contract_and_counts_no_mart(
+    shell: Shell, with_contract_and_mart: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It completes with exit code 0, because the rows are there; the mart's rows are those of the stream."""
+    monkeypatch.setitem(shell.env, "FLEXT_MELTANO_PROJECT_ROOT", str(with_contract_and_mart))
+
+    done = shell("run", "wms", "--full-refresh")
+
+    assert "Warning: check contract of wms/facility failed (error)" in done.stdout
+    assert "Warning: check contract of wms/facility failed (error)" in shell("status", "wms").stdout
+    assert "'contract' on 'wms/facility' did not pass" in shell("logs", "wms", "--level", "warning").stdout
+    metrics = shell.json("metrics", "wms")
+    assert [table["asset"] for table in metrics["tables"]] == ["marts/facilities"]
+    assert metrics["tables"][0]["rows_loaded"] > 0
+    assert metrics["rows_loaded"] == sum(stream["rows_loaded"] for stream in metrics["streams"])
+
+
 def test_a_dry_run_launches_nothing(shell: Shell) -> None:
     """The plan is shown, and the last run stays the last."""
     before = shell.json("status", "wms")["execution_id"]
@@ -157,9 +190,10 @@ def test_ctrl_c_leaves_a_clean_state(shell: Shell) -> None:
         time.sleep(0.02)
 
     running.send_signal(signal.SIGINT)
-    running.communicate(timeout=60)
+    shown, _ = running.communicate(timeout=60)
 
     assert running.returncode in {2, 130}
+    assert "No stream was moved" not in shown
     _, alive = psutil.wait_procs(seen, timeout=10)
     assert not alive
     assert shell.json("status", "wms")["status"] == "cancelled"
