@@ -4,8 +4,8 @@ A setting is an environment variable with the prefix ``FLEXT_``. The embedded de
 state lives in one home folder (``FLEXT_HOME``, by default ``.flext`` beside the checkout's
 ``pyproject.toml``), databases are SQLite and DuckDB files below it.
 
-What belongs here: names, types, defaults and derived places. What does not: opening, creating or
-connecting to any of them; reading this module touches no file.
+What belongs here: names, types, defaults and derived places, and how a folder of the home is made, which all of them
+do alike. What does not: what is in them, opening or connecting to it; reading this module touches no file.
 """
 
 import getpass
@@ -113,3 +113,25 @@ class Settings(BaseSettings):
 def environment() -> Mapping[str, str]:
     """The environment of this process, read-only, for those who pass a part of it on to a child."""
     return dict(os.environ)
+
+
+def make_private(folder: Path) -> Path:
+    """Make a folder and what is missing above it, each with mode 0700; one that is there stays as it is.
+
+    The home holds bookmarks, landed rows, logs and databases, and whoever comes first with a folder below it makes it
+    too. ``Path.mkdir`` gives its ``mode`` to the last folder only, and to those above it what the umask leaves.
+
+    Returns:
+        The folder.
+
+    Raises:
+        OSError: It cannot be made.
+    """
+    try:
+        folder.mkdir(mode=0o700, exist_ok=True)
+    except FileNotFoundError:
+        if folder.parent == folder:
+            raise
+        make_private(folder.parent)
+        folder.mkdir(mode=0o700, exist_ok=True)
+    return folder

@@ -22,6 +22,7 @@ from sqlalchemy.engine import make_url
 from flext_pipelines.control.failures import translate
 from flext_pipelines.control.migrations import HEAD, VERSION_TABLE
 from flext_pipelines.errors import ConfigError, FlextError
+from flext_pipelines.settings import make_private
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -281,7 +282,7 @@ class ControlDatabase:
         """A SQLite file that only its owner may read, in a folder that exists."""
         if url.get_backend_name() == "sqlite":
             path = Path(str(url.database))
-            path.parent.mkdir(parents=True, exist_ok=True)
+            make_private(path.parent)
             os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
 
     def _bring_to_head(self, held: _Held) -> None:

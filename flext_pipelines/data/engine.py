@@ -14,6 +14,7 @@ import shutil
 from typing import TYPE_CHECKING, Self
 
 from flext_pipelines.errors import FlextError, InternalError, StorageFullError, UnavailableError, UsageError
+from flext_pipelines.settings import make_private
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -81,7 +82,7 @@ class Engine:
         """Open, allow the files, lock."""
         import duckdb
 
-        self.scratch.mkdir(parents=True, exist_ok=True)
+        make_private(self.scratch)
         config: dict[str, str | bool | int | float | list[str]] = {
             "memory_limit": self._memory,
             "temp_directory": str(self.scratch / "spill"),

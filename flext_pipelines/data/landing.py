@@ -38,6 +38,7 @@ from flext_pipelines.data.parts import PartWriter
 from flext_pipelines.data.records import plain
 from flext_pipelines.data.storage import locked, sha256_of, storage_errors, sync_file, sync_folder, write_durably
 from flext_pipelines.errors import AlreadyRunningError, ConflictError, DataDamagedError, NotFoundError, UsageError
+from flext_pipelines.settings import make_private
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -192,7 +193,7 @@ class LandingZone:
         """
         folder = self.root / check_name(dataset)
         with storage_errors(self.root):
-            folder.mkdir(parents=True, exist_ok=True)
+            make_private(folder)
             with locked(folder / _LOCK, f"dataset {dataset!r}"):
                 _remove_leftovers(folder)
                 incoming = Path(tempfile.mkdtemp(prefix=_INCOMING, dir=folder))
@@ -212,7 +213,7 @@ class LandingZone:
         """
         with storage_errors(self.root):
             work = self.root / _WORK
-            work.mkdir(parents=True, exist_ok=True)
+            make_private(work)
             _remove_dead_work(work)
             folder = Path(tempfile.mkdtemp(dir=work))
             with locked(folder / _LOCK, "its own scratch folder"):

@@ -30,6 +30,7 @@ from flext_pipelines.errors import ConfigError
 from flext_pipelines.meltano.catalogue import ProjectCatalogue
 from flext_pipelines.meltano.environment import child_environment
 from flext_pipelines.settings import environment as process_environment
+from flext_pipelines.settings import make_private
 
 if TYPE_CHECKING:
     from flext_pipelines.meltano.project import MeltanoProject
@@ -216,7 +217,7 @@ def _write_cache(project: MeltanoProject, inputs: _Inputs, catalogue: ProjectCat
     path = _cache_file(project)
     header = json.dumps({"format": _FORMAT, **asdict(inputs)})
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        make_private(path.parent)
         handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
         try:
             with os.fdopen(handle, "w", encoding="utf-8") as stream:

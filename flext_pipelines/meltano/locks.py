@@ -25,6 +25,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from flext_pipelines.errors import AlreadyRunningError, InstallInProgressError
+from flext_pipelines.settings import make_private
 
 if TYPE_CHECKING:
     from flext_pipelines.meltano.project import MeltanoProject
@@ -77,7 +78,7 @@ class FileLock:
 
         An exclusive holder writes down who it is, for ``holder``.
         """
-        self.path.parent.mkdir(parents=True, exist_ok=True)
+        make_private(self.path.parent)
         handle = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         deadline = time.monotonic() + wait_seconds
         try:
@@ -277,10 +278,10 @@ def first_migration(project: MeltanoProject, *, wait_seconds: float = 60) -> Ite
     lock = FileLock(project.locks / f"migration-{_short(url)}.lock")
     done = mark.exists() and (file is None or file.exists())
     if not done:
-        mark.parent.mkdir(parents=True, exist_ok=True)
+        make_private(mark.parent)
         lock.acquire("first migration", wait_seconds=wait_seconds)
         if file is not None:
-            file.parent.mkdir(parents=True, exist_ok=True)
+            make_private(file.parent)
     migration = Migration(None if done or lock.handle is None else lock, mark)
     try:
         yield migration

@@ -26,6 +26,7 @@ from flext_pipelines.errors import FlextError, StorageFullError, UnavailableErro
 from flext_pipelines.meltano import system_database, watchdog
 from flext_pipelines.meltano.locks import FileLock, Holder, is_free
 from flext_pipelines.meltano.run_catalog import selected_streams
+from flext_pipelines.settings import make_private
 
 if TYPE_CHECKING:
     from flext_pipelines.meltano.catalogue import Stream
@@ -127,7 +128,7 @@ def make_sandbox(project: MeltanoProject, run_id: str, what: str) -> Sandbox:
         UnavailableError: The folder cannot be made.
     """
     try:
-        project.sandboxes.mkdir(parents=True, exist_ok=True)
+        make_private(project.sandboxes)
         sweep(project)
         folder = Path(tempfile.mkdtemp(prefix=f"{run_id}-", dir=project.sandboxes))
         record = _record(folder, what)
@@ -224,7 +225,7 @@ def _shelf(project: MeltanoProject, tap: str) -> Path:
 
 @contextlib.contextmanager
 def _locked(shelf: Path, *, shared: bool) -> Iterator[None]:
-    shelf.parent.mkdir(parents=True, exist_ok=True)
+    make_private(shelf.parent)
     lock = FileLock(shelf.parent / "lock", shared=shared)
     lock.acquire("catalog", wait_seconds=10)
     try:

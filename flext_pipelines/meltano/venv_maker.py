@@ -22,6 +22,7 @@ from flext_pipelines.meltano.redaction import Redactor, dotenv_values
 from flext_pipelines.meltano.said import words_of
 from flext_pipelines.meltano.venvs import executable_of
 from flext_pipelines.settings import environment as process_environment
+from flext_pipelines.settings import make_private
 
 if TYPE_CHECKING:
     from flext_pipelines.meltano.project import MeltanoProject
@@ -66,7 +67,7 @@ class VenvMaker:
             TimedOutError: It took too long.
         """
         said: list[str] = []
-        self._project.home.mkdir(parents=True, exist_ok=True)
+        make_private(self._project.home)
         invocation = Invocation(
             argv=meltano_argv(self._project, "install", "--clean", f"--plugin-type={kind}", name),
             env=child_environment(

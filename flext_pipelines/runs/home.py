@@ -19,7 +19,7 @@ from typing import Literal
 
 from flext_pipelines.errors import ConfigError
 from flext_pipelines.runs.location import POSTGRES_URL_VARIABLE
-from flext_pipelines.settings import Settings, environment
+from flext_pipelines.settings import Settings, environment, make_private
 
 log = logging.getLogger("flext.runs")
 
@@ -47,7 +47,7 @@ def prepare_home(settings: Settings) -> Path:
     home = settings.dagster_home.absolute()
     _check_postgres_is_in_environment(settings)
     try:
-        home.mkdir(parents=True, exist_ok=True, mode=0o700)
+        make_private(home)
         state = home_state(settings)
         if state == "edited":
             log.info("%s was edited by hand and is kept as it is", home / "dagster.yaml")

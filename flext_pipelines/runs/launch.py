@@ -22,6 +22,7 @@ from flext_pipelines.runs.liveness import host_name, own_start_time
 from flext_pipelines.runs.location import Tag
 from flext_pipelines.runs.lost import mark_lost
 from flext_pipelines.runs.record import Event, decode_event
+from flext_pipelines.settings import make_private
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -211,7 +212,7 @@ def _output_to(file: Path) -> Iterator[None]:
     """Processes started meanwhile write to the file: else ``$(flext run --detach)`` would wait for the run's end."""
     import sys
 
-    file.parent.mkdir(parents=True, exist_ok=True)
+    make_private(file.parent)
     sys.stdout.flush()
     sys.stderr.flush()
     kept = os.dup(1), os.dup(2)

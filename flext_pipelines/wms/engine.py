@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from flext_pipelines.errors import ConfigError, UnavailableError
+from flext_pipelines.settings import make_private
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -28,7 +29,7 @@ def open_engine(url: SecretStr) -> Engine:
     try:
         parsed = make_url(url.get_secret_value())
         if parsed.get_backend_name() == "sqlite" and parsed.database not in {None, "", ":memory:"}:
-            Path(str(parsed.database)).parent.mkdir(parents=True, exist_ok=True)
+            make_private(Path(str(parsed.database)).parent)
         return create_engine(parsed)
     except (ArgumentError, NoSuchModuleError, ModuleNotFoundError) as error:
         raise ConfigError(

@@ -19,6 +19,7 @@ from flext_pipelines.errors import (
     StorageFullError,
     UnavailableError,
 )
+from flext_pipelines.settings import make_private
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -47,7 +48,7 @@ class DuckDBTarget:
 
         self.dialect = Dialect("duckdb")
         self._path = path
-        path.parent.mkdir(parents=True, exist_ok=True)
+        make_private(path.parent)
         try:
             self._connection = duckdb.connect(str(path), config={"autoinstall_known_extensions": False})
             self._connection.execute("SET TimeZone = 'UTC'")
