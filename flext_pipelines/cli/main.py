@@ -31,6 +31,7 @@ COMMANDS = {
     "send": ("messages", "Send any message as JSON."),
     "audit": ("audit", "Read and verify the audit trail."),
     "wms": ("wms", "The sample warehouse-management database."),
+    "oud": ("oud", "Move an Oracle Internet Directory to Oracle Unified Directory."),
     "dagster": ("dagster", "Prepare the Dagster home, or start Dagster's UI on it."),
     "completion": ("completion", "Print the shell completion script."),
 }

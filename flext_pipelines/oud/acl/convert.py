@@ -33,8 +33,25 @@ class _Answer:
 
     holders: tuple[str, ...] = ()
     acis: list[str] = field(default_factory=list)
-    notes: dict[str, None] = field(default_factory=dict)
-    left_out: list[LeftOut] = field(default_factory=list)
+    notes: dict[str, list[str]] = field(default_factory=dict)
+    left_out: dict[tuple[str, str], list[str]] = field(default_factory=dict)
+
+    def note(self, reason: str, permission: str = "") -> None:
+        """Note something, once for all permissions it is about."""
+        _add(self.notes.setdefault(reason, []), permission)
+
+    def leave_out(self, part: str, reason: str, permission: str = "") -> None:
+        """Report a loss, once for all permissions it is about."""
+        _add(self.left_out.setdefault((part, reason), []), permission)
+
+
+def _add(permissions: list[str], permission: str) -> None:
+    if permission and permission not in permissions:
+        permissions.append(permission)
+
+
+def _about(permissions: list[str], reason: str) -> str:
+    return f"{', '.join(permissions)}: {reason}" if permissions else reason
 
 
 def name_digest(dn: str) -> str:
@@ -134,17 +151,19 @@ class _Work:
             answer.holders = self.options.suffixes
         if not answer.holders:
             why = "the entry does not migrate" if parse_name(dn) else "the root DSE's policy needs suffixes"
-            text = directive.value.text
-            answer.left_out.append(LeftOut(original=text, part=text, reason=why))
+            answer.leave_out(directive.value.text, why)
+        attributes = directive.aci.attributes
+        if attributes is not None and attributes.mode == "all" and self.options.flavour == "oud":
+            answer.note("attr=(*) is said as *, which leaves out operational attributes in OUD")
         if directive.aci.deny_group_override:
-            answer.notes["DenyGroupOverride: every denial is taken as final, for members of groups, too"] = None
+            answer.note("DenyGroupOverride: every denial is taken as final, for members of groups, too")
         if directive.aci.append_to_all:
-            answer.notes["AppendToAll: its denials are added to the entry's other values, its grants are not"] = None
+            answer.note("AppendToAll: its denials are added to the entry's other values, its grants are not")
         for clause in directive.aci.clauses:
             wrong = [word for word in clause.permissions if word.removeprefix("no") not in directive.aci.permissions]
             if wrong := [word for word in wrong if word != "none"]:
-                what = "an entry" if directive.aci.attributes is None else "attributes"
-                answer.notes[f"{', '.join(wrong)}: has no meaning for {what} and grants nothing"] = None
+                what = "an entry" if attributes is None else "attributes"
+                answer.note(f"{', '.join(wrong)}: has no meaning for {what} and grants nothing")
 
     def allow(self) -> None:
         """Write what is allowed."""
@@ -174,15 +193,11 @@ class _Work:
     def _report(self, finding: Finding) -> None:
         answer = self.answers[finding.directive.value]
         if isinstance(finding, Remark):
-            answer.notes[f"{finding.permission}: {finding.reason}"] = None
+            answer.note(finding.reason, finding.permission)
             return
         clauses = finding.directive.clauses
         part = finding.directive.value.text if finding.clause is None else write_clause(clauses[finding.clause])
-        left_out = LeftOut(
-            original=finding.directive.value.text, part=part, reason=f"{finding.permission}: {finding.reason}"
-        )
-        if left_out not in answer.left_out:
-            answer.left_out.append(left_out)
+        answer.leave_out(part, finding.reason, finding.permission)
 
     def _write(self, drafts: Sequence[Draft]) -> None:
         """Rights that differ in nothing else become one ``aci``."""
@@ -216,13 +231,11 @@ class _Work:
             if right in directive.aci.permissions:
                 for term in self.regions.granted(directive, right):
                     if term.bounds.note:
-                        answer.notes[term.bounds.note] = None
+                        answer.note(term.bounds.note)
         if "proxy" in granted_by(directive):
-            answer.notes["proxy: look whether this is still wanted; OUD checks it on the entry that is acted for"] = (
-                None
-            )
+            answer.note("proxy: look whether it is still wanted; OUD asks it of the entry that is acted for")
         if {"add", "delete"} <= granted_by(directive):
-            answer.notes["add and delete: moving entries in OUD needs the rights import and export, too"] = None
+            answer.note("add and delete: moving entries in OUD needs the rights import and export, too")
         return Conversion(
             dn=value.dn,
             kind=value.kind,
@@ -230,8 +243,11 @@ class _Work:
             original=value.text,
             holders=answer.holders if answer.acis else (),
             acis=tuple(answer.acis),
-            notes=tuple(answer.notes),
-            left_out=tuple(answer.left_out),
+            notes=tuple(_about(permissions, reason) for reason, permissions in answer.notes.items()),
+            left_out=tuple(
+                LeftOut(original=value.text, part=part, reason=_about(permissions, reason))
+                for (part, reason), permissions in answer.left_out.items()
+            ),
         )
 
 

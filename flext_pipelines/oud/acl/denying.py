@@ -98,6 +98,11 @@ def _gives_back(grant: Draft, denial: Draft) -> bool:
     return not denial.attributes.without(grant.attributes)
 
 
+def _is_below(denial: Draft, level: Level) -> bool:
+    """True when a denial is only about what stands below a level's holder."""
+    return denial.reach in {"below", "children"} and denial.level.holder == level.holder
+
+
 def _undoes(grant: Draft, denial: Draft) -> bool:
     """True when a grant may give what a denial takes."""
     if not grant.rights & denial.rights or disjoint(grant.rule, denial.rule):
@@ -126,7 +131,7 @@ def overruled(
     ]
     for grant in grants:
         for denial in above:
-            if _undoes(grant, denial):
+            if _undoes(grant, denial) and not (grant.reach == "base" and _is_below(denial, level)):
                 where = denial.directive.value.dn or "the root DSE"
                 why = f"{where} denies it above, and in OUD a denial beats a lower grant"
                 yield Lost(grant.directive, grant.clause, grant.permission, why)

@@ -111,6 +111,16 @@ def _may_browse(policy: OidPolicy, entry: Entry, subject: Subject) -> bool:
     return not policy.complete if decided is None else decided
 
 
+def is_assumed(policy: OidPolicy, right: Permission, entry: Entry, subject: Subject, attribute: str = "") -> bool:
+    """True when nothing but OID's default shows the entry: the policy is not complete and says nothing of browsing."""
+    if policy.complete or decide(policy, "browse", entry, subject) is not None:
+        return False
+    if right == "browse":
+        return True
+    shown = attribute == "objectclass" and right in SHOWN_BY_BROWSE
+    return shown and decide(policy, right, entry, subject, attribute) is not True
+
+
 def hides_object_class(policy: OidPolicy, entry: Entry, subject: Subject) -> bool:
     """True when a directive that names ``objectClass`` itself denies it."""
     for level in policy.path(entry.name):

@@ -14,7 +14,7 @@ from flext_pipelines.oud.acl.aci import Flavour
 from flext_pipelines.oud.acl.aci_model import AciPolicy
 from flext_pipelines.oud.acl.aci_parser import parse_aci
 from flext_pipelines.oud.acl.names import parent, parse_name, write_name
-from flext_pipelines.oud.acl.oid_model import allows
+from flext_pipelines.oud.acl.oid_model import allows, is_assumed
 from flext_pipelines.oud.acl.oid_policy import OidPolicy
 from flext_pipelines.oud.acl.options import same
 from flext_pipelines.oud.acl.orclaci import Permission
@@ -107,7 +107,7 @@ def prove(
                 now = model.allows(right, entry, asker, attribute)
                 probes += 1
                 granted += old and now
-                if old is now:
+                if old is now or (old and is_assumed(policy, right, before, subject, attribute)):
                     continue
                 kind: Literal["gained", "lost"] = "gained" if now else "lost"
                 counts[kind] += 1
