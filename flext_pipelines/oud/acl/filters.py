@@ -264,10 +264,9 @@ def escaped(value: str) -> str:
         else:
             parts.append(character)
     text = "".join(parts)
-    if text != text.strip():  # a reader may trim; these spaces are part of the value
-        lead, trail = len(text) - len(text.lstrip()), len(text) - len(text.rstrip())
-        text = _hex(text[:lead]) + text[lead : len(text) - trail] + _hex(text[len(text) - trail :] if trail else "")
-    return text
+    body = text.strip()  # a reader may trim; spaces at the ends are part of the value
+    start = text.index(body)
+    return _hex(text[:start]) + body + _hex(text[start + len(body) :])
 
 
 def _hex(text: str) -> str:

@@ -67,6 +67,7 @@ class _Reader(Scanner):
         return OrclAci(attributes, tuple(clauses), found_filter, "denygroupoverride" in flags, "appendtoall" in flags)
 
     def _object(self) -> AttributeList | None:
+        self.skip_space()
         start = self.position
         word = self.word("'entry' or 'attr'")
         if word == "entry":
