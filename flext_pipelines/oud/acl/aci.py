@@ -6,11 +6,13 @@ What belongs here: targets, permissions and bind rules as values, and writing th
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 from flext_pipelines.oud.acl.bind_values import BindValue
 from flext_pipelines.oud.acl.filters import Filter, write_filter
+from flext_pipelines.oud.acl.names import standard_dn
 from flext_pipelines.oud.acl.scanner import to_bytes
 
 Flavour: TypeAlias = Literal["oud", "389"]
@@ -201,16 +203,25 @@ def _enclosed(rule: BindRule) -> str:
 
 
 def dn_url(dn: str) -> str:
-    """``ldap:///<dn>`` with everything encoded that has a meaning in a URL, a pattern or an ``aci``.
+    """``ldap:///<dn>``, with everything escaped that has a meaning in a URL, a pattern or an ``aci``.
 
     An asterisk would make the name a pattern, ``||`` two names, a quote would end the expression, and parentheses
-    would be counted.
+    would be counted. They are escaped as RFC 4514 does, in hexadecimal after a backslash: 389 compares a bind DN
+    without decoding percent codes, so that ``%2A`` names nobody there, and an exclusion would exclude nobody.
     """
-    return "ldap:///" + "".join(
-        "".join(f"%{byte:02X}" for byte in to_bytes(character)) if _is_special(character) else character
-        for character in dn
-    )
+    text = standard_dn(dn)
+    return "ldap:///" + _ESCAPE_OR_SPECIAL.sub(_in_hexadecimal, text)
 
 
-def _is_special(character: str) -> bool:
-    return character in '%?"*|()\\' or ord(character) < 32 or "\ud800" <= character <= "\udfff"
+_ESCAPE_OR_SPECIAL = re.compile(r"""\\[0-9A-Fa-f]{2}|\\?[*%?"|()\x00-\x1f\x7f\ud800-\udfff]|\\.""", re.DOTALL)
+
+
+def _in_hexadecimal(match: re.Match[str]) -> str:
+    """An escape as it is, a special character as its bytes."""
+    text = match.group()
+    if text[0] == "\\" and (len(text) == 3 or not _SPECIAL.fullmatch(text[1])):
+        return text
+    return "".join(f"\\{byte:02x}" for byte in to_bytes(text[-1]))
+
+
+_SPECIAL = re.compile(r"""[*%?"|()\x00-\x1f\x7f\ud800-\udfff]""")

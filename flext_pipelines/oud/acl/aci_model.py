@@ -144,6 +144,8 @@ class AciPolicy:
             truth = self._is_attribute(value, right, entry, subject)
         else:
             truth = any(_is_word(rule.keyword, word, subject) for word in value.words)
+        if self.flavour == "389" and rule.keyword == "userattr":
+            return truth  # found on 389 2.3.1: it reads != as =
         return truth is (rule.operator == "=")
 
     def _is_attribute(self, value: UserAttribute, right: Right, entry: Entry, subject: Subject) -> bool:

@@ -280,6 +280,8 @@ class _Reader(Scanner):
         self.skip_space()
         start = self.position
         text = self.quoted(escapes=False)
+        if self.flavour == "389" and (word, operator, text.strip()) == ("ssf", "<", "1"):
+            self.fail('389 does not take ssf<"1"', start)
         try:
             value = bind_value(word, text, allow_roles=self.flavour == "389")
         except ValueError as error:

@@ -3,7 +3,8 @@
 What belongs here: joining and negating bind rules with as little text as possible. What does not: where a rule comes
 from (``subjects``) and evaluating it (``aci_model``).
 
-Negation stands on the keywords only (``groupdn!="..."``), which both servers read alike.
+Negation stands on the keywords only, in the form that both servers read alike: ``groupdn!="..."``, but never
+``userattr!="..."``, which 389 takes for ``=``, nor ``ssf<"1"``, which it refuses.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ def keyword(name: str, text: str, operator: Operator = "=") -> Keyword:
 
 ANYONE = Keyword("userdn", "=", "ldap:///anyone", Users((UserUrl("anyone"),)))
 BOUND = Keyword("userdn", "=", "ldap:///all", Users((UserUrl("all"),)))
+_UNBOUND = Keyword("userdn", "!=", BOUND.text, BOUND.value)
 NOBODY = Keyword("userdn", "!=", "ldap:///anyone", Users((UserUrl("anyone"),)))
 
 _OPPOSITES: dict[Operator, Operator] = {"=": "!=", "!=": "=", ">=": "<", "<": ">=", "<=": ">", ">": "<="}
@@ -39,6 +41,10 @@ def user(dn: str) -> Keyword:
 def negate(rule: BindRule) -> BindRule:
     """Everybody else."""
     match rule:
+        case Keyword("userattr"):
+            return Either((_UNBOUND, Not(rule)))  # 389 does not apply a deny to anonymous for the second part alone
+        case Keyword("ssf"):
+            return Not(rule)
         case Keyword(name, operator, text, value):
             return Keyword(name, _OPPOSITES[operator], text, value)
         case Not(inner):

@@ -16,11 +16,12 @@ from flext_pipelines.errors import AciSyntaxError
 from flext_pipelines.oud.acl.aci import BindRule, Keyword, dn_url
 from flext_pipelines.oud.acl.conditions import ANYONE, BOUND, NOBODY, both, either, keyword, negate, user
 from flext_pipelines.oud.acl.filters import And, Comparison, Filter, Not, Or, Substrings
-from flext_pipelines.oud.acl.names import parse_name, standard_dn
+from flext_pipelines.oud.acl.names import parse_name
 from flext_pipelines.oud.acl.oid_model import name_pattern
 from flext_pipelines.oud.acl.options import ConversionOptions
 from flext_pipelines.oud.acl.orclaci import Clause, Entity
 
+_QUESTION = "389 takes a name with a question mark for a search, however it is escaped"
 _OCTET = re.compile(r"\*|0|[1-9][0-9]{0,2}")
 _ROOT_USER = "OUD's root user is bound by no aci"
 
@@ -103,7 +104,8 @@ def _named(value: str, options: ConversionOptions) -> Bounds:
     placed = options.place(text)
     if placed is None:
         return Bounds(NOBODY, NOBODY, f"{text} does not migrate: nobody binds with such a name")
-    placed = standard_dn(placed)
+    if options.flavour == "389" and "?" in placed:
+        return Bounds(NOBODY, BOUND, _QUESTION)
     if pattern.kind == "one":
         return _exactly(user(placed))
     below = keyword("userdn", f"{dn_url(placed)}??sub?(objectClass=*)")
@@ -120,7 +122,9 @@ def _group(value: str, options: ConversionOptions) -> Bounds:
     placed = options.place(value.strip())
     if placed is None:
         return Bounds(NOBODY, BOUND, f"the group {value} does not migrate")
-    return _exactly(keyword("groupdn", dn_url(standard_dn(placed))))
+    if options.flavour == "389" and "?" in placed:
+        return Bounds(NOBODY, BOUND, _QUESTION)
+    return _exactly(keyword("groupdn", dn_url(placed)))
 
 
 def _attribute(name: str, kind: str, options: ConversionOptions, *, adding: bool) -> Bounds:
