@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, cast
 import click
 
 from flext_pipelines.cli import output
+from flext_pipelines.cli.ldif import diff, ldif
 from flext_pipelines.cli.performing import perform
 from flext_pipelines.cli.session import json_option
 
@@ -30,6 +31,10 @@ flavour_option = click.option(
 @click.group()
 def oud() -> None:
     """Move an Oracle Internet Directory to Oracle Unified Directory."""
+
+
+oud.add_command(ldif)
+oud.add_command(diff)
 
 
 @oud.command()

@@ -12,8 +12,10 @@ from __future__ import annotations
 
 import json
 from binascii import b2a_base64
+from collections.abc import Iterable
 
-from flext_pipelines.oud.ldif.parse import Attribute
+from flext_pipelines.oud.ldif.diff import Difference
+from flext_pipelines.oud.ldif.parse import Attribute, Modification
 from flext_pipelines.oud.ldif.reader import Reject
 from flext_pipelines.oud.ldif.record import Record
 
@@ -30,10 +32,7 @@ def json_line(record: Record) -> str:
     if record.changetype in (None, "add"):
         found["attributes"] = _by_name(record.attributes())
     elif record.changetype == "modify":
-        found["changes"] = [
-            {"operation": step.operation, "attribute": step.name.decode(), "values": [_base64(v) for v in step.values]}
-            for step in record.changes
-        ]
+        found["changes"] = _steps(record.changes)
     elif record.rename is not None:
         found |= _named("newrdn", record.rename.new_rdn)
         found["deleteoldrdn"] = record.rename.delete_old_rdn
@@ -51,7 +50,26 @@ def reject_line(reject: Reject) -> str:
     )  # fmt: skip
 
 
-def _by_name(attributes: list[Attribute]) -> dict[str, list[str]]:
+def difference_line(difference: Difference) -> str:
+    """A difference as one line of JSON, with the parts of the record that ``json_line`` makes of its change."""
+    found: dict[str, object] = {
+        "changetype": difference.kind, **_named("dn", difference.dn), "line": difference.line,
+    }  # fmt: skip
+    if difference.kind == "add":
+        found["attributes"] = _by_name(difference.attributes)
+    elif difference.kind == "modify":
+        found["changes"] = _steps(difference.steps)
+    return json.dumps(found, ensure_ascii=False)
+
+
+def _steps(steps: Iterable[Modification]) -> list[dict[str, object]]:
+    return [
+        {"operation": step.operation, "attribute": step.name.decode(), "values": [_base64(v) for v in step.values]}
+        for step in steps
+    ]
+
+
+def _by_name(attributes: Iterable[Attribute]) -> dict[str, list[str]]:
     """Values by name as it is spelled first; a name is the same in any case."""
     spelled: dict[bytes, str] = {}
     found: dict[str, list[str]] = {}

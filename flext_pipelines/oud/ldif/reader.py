@@ -186,7 +186,7 @@ class LdifReader(Iterator[Record]):
         foreign = recognised(block)
         if foreign is not None:
             raise ldif_error(self.name, 1, f"the file {foreign.reason}", foreign.instruction)
-        if block.startswith(_BOM):
+        if self._offset == 0 and block.startswith(_BOM):
             block = block.removeprefix(_BOM)
             self._offset += len(_BOM)
         above = _NOTHING_YET.match(block)

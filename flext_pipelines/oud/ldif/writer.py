@@ -13,7 +13,7 @@ import os
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Protocol
+from typing import BinaryIO, Protocol
 
 from flext_pipelines.errors import StorageFullError, UnavailableError
 from flext_pipelines.oud.ldif import render
@@ -100,8 +100,8 @@ def write_reject(file: Writable, reject: Reject) -> None:
 
 
 @contextmanager
-def new_ldif_file(path: Path, *, version_line: bool = False, fold: int = FOLD) -> Iterator[LdifWriter]:
-    """A writer to a file that gets its name when it is whole and on disk; a failure leaves nothing behind.
+def new_file(path: Path) -> Iterator[BinaryIO]:
+    """A file that gets its name when it is whole and on disk; a failure leaves nothing behind.
 
     Raises:
         StorageFullError: No room is left.
@@ -110,7 +110,7 @@ def new_ldif_file(path: Path, *, version_line: bool = False, fold: int = FOLD) -
     partial = path.with_name(path.name + ".partial")
     try:
         with partial.open("wb", buffering=1 << 20) as file:
-            yield LdifWriter(file, version_line=version_line, fold=fold)
+            yield file
             file.flush()
             os.fsync(file.fileno())
         partial.replace(path)
@@ -126,3 +126,10 @@ def new_ldif_file(path: Path, *, version_line: bool = False, fold: int = FOLD) -
         ) from error
     finally:
         partial.unlink(missing_ok=True)
+
+
+@contextmanager
+def new_ldif_file(path: Path, *, version_line: bool = False, fold: int = FOLD) -> Iterator[LdifWriter]:
+    """A writer to a ``new_file``."""
+    with new_file(path) as file:
+        yield LdifWriter(file, version_line=version_line, fold=fold)
