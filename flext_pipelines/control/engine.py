@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import os
 import threading
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, cast
 from urllib.parse import quote, quote_plus
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from flext_pipelines.settings import Settings
 
 _MIGRATION_LOCK = 0x464C455854  # "FLEXT": the PostgreSQL advisory lock under which a database is migrated
+_MAKING_FILES = threading.Lock()
 _DRIVERS = {"sqlite": "sqlite+pysqlite", "postgres": "postgresql+psycopg", "postgresql": "postgresql+psycopg"}
 _BEGIN = {"sqlite": "BEGIN IMMEDIATE", "postgresql": "BEGIN"}
 _SNAPSHOT = {"sqlite": "BEGIN", "postgresql": "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"}
@@ -283,7 +284,10 @@ class ControlDatabase:
         if url.get_backend_name() == "sqlite":
             path = Path(str(url.database))
             make_private(path.parent)
-            os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
+            # Only a file that is not there yet: closing one gives up every lock that this process has on it,
+            # SQLite's too, and another process would remove the log that our connections go on writing to.
+            with _MAKING_FILES, suppress(FileExistsError):
+                os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
 
     def _bring_to_head(self, held: _Held) -> None:
         """Migrate when the database is older than the code; two look-ups when it is not.

@@ -114,6 +114,29 @@ def test_a_fork_gets_its_own_connection(control_url: str) -> None:
     assert (report.intact, report.rows) == (True, 8)
 
 
+@pytest.mark.process
+def test_a_second_opener_in_the_process_costs_no_row(tmp_path: Path) -> None:
+    """What a process writes is kept though it opened the file twice and another process closed it meanwhile.
+
+    SQLite's locks belong to the process: any close of the file gives up all of them, and then the other process
+    takes itself for the last one and removes the log that the first goes on writing to.
+    """
+    url = f"sqlite:///{tmp_path / 'control.db'}"
+    first, second = ControlDatabase(SecretStr(url)), ControlDatabase(SecretStr(url))
+    number = begin(AuditTrail(first))
+    begin(AuditTrail(second))
+
+    worker.finish([worker.start(url, "send", '{"name": "guest"}')])
+    AuditTrail(first).end(number, outcome="succeeded", seconds=0)
+    worker.finish([worker.start(url, "send", '{"name": "guest"}')])
+
+    second.close()
+    first.close()
+    report = AuditTrail(database := ControlDatabase(SecretStr(url))).verify()
+    database.close()
+    assert (report.intact, report.rows, report.unfinished) == (True, 7, 1)
+
+
 def test_a_newer_database_is_refused(control: ControlDatabase, tamper: Callable[..., None], control_url: str) -> None:
     """A database that a newer version migrated is refused with the advice to upgrade."""
     tamper("UPDATE control_version SET version_num = '9999'")
