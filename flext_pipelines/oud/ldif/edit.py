@@ -23,6 +23,7 @@ Convert = Callable[[bytes], bytes | None]
 
 _MOST_REMEMBERED = 2_000
 _LONGEST_REMEMBERED = 2_000
+_FOLD = re.compile(rb"\n ")
 _DN_LINE = re.compile(rb"(?:\A|\n)([dD][nN]:.*+(?:\n .*+)*+)")
 
 
@@ -207,12 +208,11 @@ def _editable(record: Record) -> bytes:
     raw = rebuilt(record) if record.refers else record.raw
     if b"\r" in raw:
         raw = raw.replace(b"\r\n", b"\n")
-    at = raw.find(b"\n ") if raw is not record.text else -1
-    while at >= 0:
+    for fold in _FOLD.finditer(raw):
+        at = fold.start()
         start = raw.rfind(b"\n", 0, at) + 1
         if raw.find(b":", start, at) < 0 and raw[start] not in b" #":
             return b"\n".join([_refolded(marked) for marked in marked_lines(raw)])
-        at = raw.find(b"\n ", at + 1)
     return raw
 
 

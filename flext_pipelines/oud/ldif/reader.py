@@ -28,6 +28,7 @@ from flext_pipelines.oud.ldif.blocks import (
 )
 from flext_pipelines.oud.ldif.foreign import recognised
 from flext_pipelines.oud.ldif.grammar import CONTENT_RECORD
+from flext_pipelines.oud.ldif.lines import unfolded
 from flext_pipelines.oud.ldif.parse import RecordParser, ldif_error
 from flext_pipelines.oud.ldif.record import Record
 from flext_pipelines.oud.ldif.spans import Span, opened_span
@@ -144,7 +145,7 @@ class LdifReader(Iterator[Record]):
         accepted = CONTENT_RECORD.fullmatch
         base = self._offset
         for line, start, raw in raw_records(block, self._line):
-            text = (raw.replace(b"\r\n", b"\n") if odd else raw).replace(b"\n ", b"")
+            text = unfolded(raw.replace(b"\r\n", b"\n") if odd else raw)
             if accepted(text) and self.kind != "changes" and not (odd and (b"\r" in text or b"\0" in text)):
                 self.kind = "content"
                 self.records += 1
@@ -221,7 +222,7 @@ def _leading_comments(raw: bytes) -> int:
 
 def read_again(raw: bytes, line: int, offset: int, *, file: str) -> Record:
     """A content record whose bytes were accepted before and kept, or found again in the file."""
-    text = (raw.replace(b"\r\n", b"\n") if b"\r" in raw else raw).replace(b"\n ", b"")
+    text = unfolded(raw.replace(b"\r\n", b"\n") if b"\r" in raw else raw)
     if CONTENT_RECORD.fullmatch(text):
         return Record(raw, text, line, offset)
     return Record(raw, None, line, offset, RecordParser(raw, line, file=file).parse())

@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
+from flext_pipelines.oud.ldif.lines import unfolded
 from flext_pipelines.oud.ldif.parse import Attribute, ChangeType, Control, Modification, Parsed, Rename
 
 if TYPE_CHECKING:
@@ -49,7 +50,7 @@ class Record:
         """The lines with their continuations joined, parted by LF."""
         if self._text is None:
             raw = self.raw
-            self._text = (raw.replace(b"\r\n", b"\n") if b"\r" in raw else raw).replace(b"\n ", b"")
+            self._text = unfolded(raw.replace(b"\r\n", b"\n") if b"\r" in raw else raw)
         return self._text
 
     @property
@@ -110,7 +111,7 @@ class Record:
         """The values by lower-case name."""
         known = self._parsed is not None or self._attributes is not None
         found = _mapped(self.attributes()) if known else _mapping_of(self.text)
-        return found if all(map(bytes.islower, found)) else _lower_case(found)
+        return found if b"".join(found).islower() else _lower_case(found)
 
     def edit(
         self,
@@ -159,7 +160,7 @@ def _mapped(attributes: list[Attribute]) -> dict[bytes, list[bytes]]:
 
 
 def _without_comments(text: bytes) -> bytes:
-    if text[0] != _HASH and b"\n#" not in text:
+    if b"#" not in text or (text[0] != _HASH and b"\n#" not in text):  # one byte is looked for ten times as fast as two
         return text
     return b"\n".join([line for line in text.split(b"\n") if not line.startswith(b"#")])
 

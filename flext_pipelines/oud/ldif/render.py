@@ -6,12 +6,16 @@ files (``writer``), one line (``lines``).
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 
 from flext_pipelines.oud.ldif import grammar
 from flext_pipelines.oud.ldif.lines import FOLD, folded, line_of, marked_lines, needs_base64, with_folds, without_folds
 from flext_pipelines.oud.ldif.parse import Attribute, Control, Modification, Rename
 from flext_pipelines.oud.ldif.record import Record
+
+_SPACE = ord(" ")
+_SPACE_AT_END = re.compile(rb" \n").search
 
 
 def entry_bytes(dn: bytes, attributes: Iterable[Attribute], fold: int = FOLD) -> bytes:
@@ -79,7 +83,7 @@ def record_bytes(record: Record, fold: int = FOLD) -> bytes:
     """A record as it is written, without a line end at its end: as it was read, as far as RFC 2849 allows."""
     raw = record.raw
     if not record.refers:
-        if raw.isascii() and raw[-1] != 32 and (b" \n" not in raw or b" \n" not in record.text):
+        if raw.isascii() and raw[-1] != _SPACE and (_SPACE_AT_END(raw) is None or _SPACE_AT_END(record.text) is None):
             return raw.replace(b"\r\n", b"\n") if b"\r" in raw else raw
         if record.changetype is None:
             return b"\n".join([_permitted(line, fold) for line in marked_lines(raw)])
