@@ -159,7 +159,7 @@ def test_a_wrong_choice_is_named_with_the_right_ones() -> None:
     (problem,) = problems({"name": "x", "manner": "rude"})
 
     assert problem["path"] == "manner"
-    assert problem["allowed"] == ["polite", "unknown", "away", "broken", "interrupted", "killed"]
+    assert problem["allowed"] == ["polite", "unknown", "away", "broken", "interrupted", "killed", "unspeakable"]
 
 
 def test_an_optional_choice_is_named_with_the_right_ones() -> None:
