@@ -136,7 +136,9 @@ class Ds389:
 
 
 def _missing() -> str:
-    absent = [program for program in _PROGRAMS if shutil.which(program) is None and not Path("/usr/sbin", program).exists()]
+    absent = [
+        program for program in _PROGRAMS if shutil.which(program) is None and not Path("/usr/sbin", program).exists()
+    ]
     if absent:
         return f"389 Directory Server is not installed: no {', '.join(absent)}"
     return "" if os.geteuid() == 0 else "389 Directory Server needs root to create an instance"
@@ -193,9 +195,8 @@ def _create(folder: Path, name: str, password: str, environment: dict[str, str])
     folder.chmod(0o755)
     answers = folder / "answers.inf"
     answers.write_text(_ANSWERS.format(name=name, root=ROOT_DN, password=password, suffix=SUFFIX), encoding="utf-8")
-    done = subprocess.run(
-        ["dscreate", "from-file", str(answers)], env=environment, capture_output=True, text=True, check=False, timeout=120
-    )  # fmt: skip
+    argv = ["dscreate", "from-file", str(answers)]
+    done = subprocess.run(argv, env=environment, capture_output=True, text=True, check=False, timeout=120)
     if done.returncode:
         raise RuntimeError(f"dscreate failed: {done.stdout}{done.stderr}")
     port = _free_port()

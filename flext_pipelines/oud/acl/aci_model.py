@@ -96,7 +96,7 @@ class AciPolicy:
         rules = [rule for rule in aci.permissions if rule.allow is allow and rule.covers(right)]
         return (
             bool(rules)
-            and _is_target(holder, aci, entry)
+            and _is_target(holder, aci, entry, allow=allow)
             and self._is_about(aci, attribute, allow=allow)
             and any(self.holds(rule.rule, right, entry, subject) for rule in rules)
         )
@@ -174,7 +174,7 @@ def _is_held(kind: str, held: str, entry: Entry, subject: Subject) -> bool:
     return not subject.anonymous and (name == subject.name if kind == "userdn" else name in subject.groups)
 
 
-def _is_target(holder: Name, aci: Aci, entry: Entry) -> bool:
+def _is_target(holder: Name, aci: Aci, entry: Entry, *, allow: bool) -> bool:
     base = holder
     if aci.target is not None:
         inside = _is_below_target(aci.target, entry)
@@ -184,7 +184,10 @@ def _is_target(holder: Name, aci: Aci, entry: Entry) -> bool:
             base = url_name(aci.target.url)
     if not _is_in_scope(base, aci.scope or "subtree", entry.name):
         return False
-    return aci.filter is None or (matches(aci.filter.filter, entry) is True) is not aci.filter.negated
+    if aci.filter is None:
+        return True
+    truth = matches(aci.filter.filter, entry)
+    return allow if truth is None else truth is not aci.filter.negated
 
 
 def _is_below_target(target: TargetEntry, entry: Entry) -> bool:

@@ -156,6 +156,10 @@ def as_acis(
 def _new_filter(draft: Draft, options: ConversionOptions) -> Filter | None:
     if draft.filter is None:
         return None
+    if not filters.always_defined(draft.filter):
+        if draft.allow:
+            raise UnsayableError("the filter has an extensible match, which servers judge differently")
+        return None
     found = rewritten(draft.filter, options.new_attribute, lambda value: _new_value(value, options))
     if found is None and draft.allow:
         raise UnsayableError("the filter asks for an attribute that does not migrate")
