@@ -148,13 +148,15 @@ def _perform(
     from dagster import DagsterRunStatus
     from dagster._core.errors import DagsterExecutionInterruptedError
     from dagster._core.execution.api import execute_run_iterator
+    from dagster._utils.interrupts import check_captured_interrupt
 
     if on_event is not None:
         instance.add_event_listener(run.run_id, _listener(on_event))
-    interrupted = False
     with cancel_on_signal(instance, run) as signals:
+        # One that came while the run was made: nobody could mark the run then, and Dagster would call it failed.
+        interrupted = check_captured_interrupt()
         try:
-            for event in execute_run_iterator(recon, run, instance):
+            for event in () if interrupted else execute_run_iterator(recon, run, instance):
                 if event.is_step_failure:
                     signals.settle()
         except (KeyboardInterrupt, DagsterExecutionInterruptedError):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import time
 from typing import TYPE_CHECKING
@@ -156,6 +157,16 @@ def test_a_signal_cancels_an_attached_run(runs: Runs, shell: Shell, tmp_path: Pa
     kinds = [event.kind for event in runs.events(out.strip()).events]
     assert "RUN_CANCELING" in kinds
     assert "RUN_FAILURE" not in kinds
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_before_the_first_step_cancels_the_run(runs: Runs, number: signal.Signals) -> None:
+    """Asked to end while the run was being made: it is cancelled and not failed, and none of its steps begins."""
+    run_id = runs.launch("shop", on_created=lambda _: os.kill(os.getpid(), number))
+
+    told = runs.status(run_id)
+    assert (told.status, told.dagster_status) == ("cancelled", "CANCELED")
+    assert "STEP_START" not in [event.kind for event in runs.events(run_id).events]
 
 
 @pytest.mark.process
