@@ -17,6 +17,7 @@ MOST_RECORD_BYTES = 1 << 30
 """A record that is longer is no record: something without empty lines is being read as LDIF."""
 
 _EMPTY_LINE = re.compile(rb"\n\n")  # the engine of patterns looks for two bytes twice as fast as bytes.split does
+_EMPTY_LINES_ABOVE = re.compile(rb"(?:\r?\n)++")
 _GAP = re.compile(rb"\r?\n(?:\r?\n)++")
 
 
@@ -102,14 +103,16 @@ def raw_records(block: bytes, line: int) -> Iterator[tuple[int, int, bytes]]:
 
 
 def _of_mixed_ends(block: bytes, line: int) -> Iterator[tuple[int, int, bytes]]:
-    start = len(block) - len(block.lstrip(b"\r\n"))
+    above = _EMPTY_LINES_ABOVE.match(block)
+    start = above.end() if above is not None else 0
     line += block.count(b"\n", 0, start)
     while start < len(block):
         gap = _GAP.search(block, start)
         stop, beyond = gap.span() if gap else (len(block), len(block))
         raw = block[start:stop]
-        if gap is None and raw.endswith(b"\n"):
+        if gap is None:  # the end of the file, perhaps within the last line end
             raw = raw.removesuffix(b"\n").removesuffix(b"\r")
-        yield line, start, raw
+        if raw:
+            yield line, start, raw
         line += block.count(b"\n", start, beyond)
         start = beyond

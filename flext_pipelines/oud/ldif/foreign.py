@@ -23,6 +23,7 @@ _MAGIC: tuple[tuple[bytes, str, str], ...] = (
     (b"%PDF", "is a PDF document", "Name the LDIF file"),
     (b"<?xml", "is XML", "Export as LDIF; DSML is not read"),
 )
+_EMPTY_LINE = re.compile(rb"\n\r?\n")
 _DN_LIKE = re.compile(rb"[A-Za-z][A-Za-z0-9.-]* *= *[^,\n]+(?:,.*)?\r?")
 _ASSIGNMENT = re.compile(rb"[A-Za-z][A-Za-z0-9_;.-]*=.*")
 
@@ -39,17 +40,22 @@ class Foreign(NamedTuple):
     instruction: str
 
 
-def recognised(head: bytes) -> Foreign | None:
-    """What a file is that begins so; None when it may be LDIF.
-
-    Args:
-        head: The first bytes, at most ``HEAD`` are looked at.
-    """
-    head = head[:HEAD]
+def packed(head: bytes) -> Foreign | None:
+    """What a file is whose first bytes are these; None when it may be text."""
     for magic, reason, instruction in _MAGIC:
         if head.startswith(magic):
             return Foreign(reason, instruction)
-    lines = [line for line in head.split(b"\n") if line.strip() and not line.startswith(b"#")]
+    return None
+
+
+def listing(text: bytes) -> Foreign | None:
+    """What a file is whose first record begins so; None when it may be LDIF.
+
+    Args:
+        text: From the first line that is neither empty nor a comment; at most ``HEAD`` bytes are looked at.
+    """
+    first = _EMPTY_LINE.split(text[:HEAD], maxsplit=1)[0]
+    lines = [line for line in first.split(b"\n") if line.strip() and not line.startswith(b"#")]
     if lines and _is_oid_listing(lines):
         return Foreign(
             "is the listing that OID's ldapsearch prints without -L, not LDIF: a DN without `dn:`, then attr=value",

@@ -22,8 +22,8 @@ from flext_pipelines.oud.ldif.parse import ldif_error
 from flext_pipelines.oud.ldif.reader import read_ldif
 from flext_pipelines.oud.ldif.record import Record
 
-MOST_ROWS = 200_000
-"""Rows that are sorted in memory at once: about 60 MB."""
+MOST_ROWS = 100_000
+"""Rows that are sorted in memory at once: about 40 MB."""
 _ROWS_AT_ONCE = 1_000
 
 

@@ -26,7 +26,7 @@ from flext_pipelines.oud.ldif.blocks import (
     raw_records,
     record_blocks,
 )
-from flext_pipelines.oud.ldif.foreign import recognised
+from flext_pipelines.oud.ldif.foreign import Foreign, listing, packed
 from flext_pipelines.oud.ldif.grammar import CONTENT_RECORD
 from flext_pipelines.oud.ldif.lines import unfolded
 from flext_pipelines.oud.ldif.parse import RecordParser, ldif_error
@@ -182,19 +182,23 @@ class LdifReader(Iterator[Record]):
         self.rejected += 1
         self._on_reject(reject)
 
+    def _refuse(self, foreign: Foreign | None, line: int) -> None:
+        if foreign is not None:
+            raise ldif_error(self.name, line, f"the file {foreign.reason}", foreign.instruction)
+
     def _topped(self, block: bytes) -> bytes:
         """The first block without byte order mark and version line, which it judges."""
-        foreign = recognised(block)
-        if foreign is not None:
-            raise ldif_error(self.name, 1, f"the file {foreign.reason}", foreign.instruction)
-        if self._offset == 0 and block.startswith(_BOM):
-            block = block.removeprefix(_BOM)
-            self._offset += len(_BOM)
+        if self._offset == 0:
+            self._refuse(packed(block), 1)
+            if block.startswith(_BOM):
+                block = block.removeprefix(_BOM)
+                self._offset += len(_BOM)
         above = _NOTHING_YET.match(block)
         line = _LINE.match(block, above.end()) if above is not None else None
         if above is None or line is None or above.end() == len(block):
             return block
         self._at_top = False
+        self._refuse(listing(block[above.end() :]), self._line + block.count(b"\n", 0, above.end()))
         text = line[0].replace(b"\r\n", b"\n").replace(b"\n ", b"").removesuffix(b"\r")
         if text[:8].lower() != b"version:":
             return block

@@ -1,0 +1,96 @@
+"""What must hold of any bytes, for the parsers of the directory domain: to be run by atheris, bounded.
+
+``python -m tests.oud.fuzzing ldif -max_total_time=60 -max_len=400`` (or ``-runs=100000``); the options are libFuzzer's.
+It needs the package ``atheris``, which is not among the project's: it is a tool for a long night, and the same facts
+are tested with Hypothesis in every run of the tests.
+
+What belongs here: one function for each parser, which fails when its promise is broken. What does not: expectations
+of single inputs.
+"""
+
+from __future__ import annotations
+
+import io
+import sys
+from collections.abc import Callable
+
+from flext_pipelines.errors import DnError, LdifError
+from flext_pipelines.oud.dn import normal_key, parse_dn
+from flext_pipelines.oud.ldif import LdifWriter, Record, Reject, read_ldif
+from flext_pipelines.oud.ldif.edit import Edit
+
+_BLOCKS = (1, 7, 1 << 18)
+
+
+def ldif(data: bytes) -> None:
+    """Bytes are read or refused, alike in any blocks; what is read is written back to the same meaning."""
+    found = [_leniently(data, block_bytes) for block_bytes in _BLOCKS]
+    if found[0] is None:
+        assert found.count(None) == len(found)
+        return
+    assert found.count(found[0]) == len(found)
+    file = io.BytesIO()
+    writer = LdifWriter(file)
+    records = _records(data)
+    for record in records:
+        assert data[record.offset : record.offset + len(record.raw)] == record.raw
+        writer.write(record)
+    assert file.getvalue().isascii()
+    again = list(read_ldif(io.BytesIO(file.getvalue())))
+    assert [_said(record) for record in again] == [_said(record) for record in records]
+    edit = Edit(drop=[b"cn"], rename={b"sn": b"x"})
+    for record in records:
+        if record.changetype is None:
+            expected = [
+                (b"x" + n[2:].lower() if _is(n, b"sn") else n, v) for n, v in record.attributes() if not _is(n, b"cn")
+            ]
+            assert edit.apply(record).attributes() == expected or not expected
+
+
+def dn(data: bytes) -> None:
+    """Bytes are a name or refused; a name is written back to the same name, and its key is one."""
+    try:
+        name = parse_dn(data)
+    except DnError:
+        return
+    assert parse_dn(bytes(name)) == name
+    assert normal_key(data) == name.key
+    assert parse_dn(name.key).key == name.key
+
+
+def _is(name: bytes, attribute: bytes) -> bool:
+    return name.partition(b";")[0].lower() == attribute
+
+
+def _leniently(data: bytes, block_bytes: int) -> tuple[list[tuple[int, bytes]], list[tuple[int, bytes, str]]] | None:
+    rejects: list[Reject] = []
+    try:
+        found = list(read_ldif(io.BytesIO(data), lenient=True, on_reject=rejects.append, block_bytes=block_bytes))
+    except LdifError:
+        return None
+    return [(r.line, r.raw) for r in found], [(r.line, r.raw, r.error.reason) for r in rejects]
+
+
+def _records(data: bytes) -> list[Record]:
+    return list(read_ldif(io.BytesIO(data), lenient=True))
+
+
+def _said(record: Record) -> tuple[object, ...]:
+    return record.dn, record.changetype, record.attributes(), record.changes, record.rename, record.controls
+
+
+TARGETS: dict[str, Callable[[bytes], None]] = {"ldif": ldif, "dn": dn}
+
+
+def main() -> None:
+    """Fuzz the parser that the command line names."""
+    import atheris  # type: ignore[import-untyped]  # a tool that is installed when it is wanted
+
+    name, *options = sys.argv[1:]
+    atheris.instrument_func(TARGETS[name])
+    atheris.Setup([sys.argv[0], *options], TARGETS[name])
+    atheris.Fuzz()
+
+
+if __name__ == "__main__":
+    main()
