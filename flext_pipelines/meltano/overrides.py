@@ -36,6 +36,8 @@ def override_variables(project: MeltanoProject, overrides: Mapping[str, Mapping[
 
     Raises:
         ForbiddenError: A setting is a secret, or its value holds one.
+        PluginConfigError: The plugin has no such setting, so that Meltano would pass over it without a word; or the
+            value is of another type.
         PluginMissingError: The project defines no such plugin.
         ConfigError: A file of the project is wrong.
     """
@@ -70,7 +72,7 @@ def _definitions(opened: OpenedProject, plugin: str) -> dict[str, SettingDefinit
 
 def _allowed(plugin: str, setting: str, value: JsonValue, definitions: Mapping[str, SettingDefinition]) -> str:
     """The value as a variable holds it."""
-    from flext_pipelines.meltano.setting_types import find_definition, is_secret, shown
+    from flext_pipelines.meltano.setting_types import checked, find_definition, is_secret, shown, unknown_setting
 
     definition = find_definition(definitions, setting) or definitions.get(variable(plugin, setting))
     if is_secret(definition, setting, value) or shown(value) != value:
@@ -79,4 +81,8 @@ def _allowed(plugin: str, setting: str, value: JsonValue, definitions: Mapping[s
             f"Set it once with `flext plugins configure {plugin}`, which keeps it in .env",
             {"plugin": plugin, "setting": setting},
         )
+    if definition is None:
+        raise unknown_setting(plugin, setting, {one.name for one in definitions.values()})
+    if definition.name == setting:  # of ``object.part`` the definition speaks of the whole
+        checked(plugin, definition, value)
     return value if isinstance(value, str) else json.dumps(value)

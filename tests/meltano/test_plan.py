@@ -7,7 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from flext_pipelines.errors import ConfigError, FlextError, ForbiddenError, NotFoundError, PluginMissingError
+from flext_pipelines.errors import (
+    ConfigError,
+    FlextError,
+    ForbiddenError,
+    NotFoundError,
+    PluginConfigError,
+    PluginMissingError,
+)
 from flext_pipelines.meltano.catalogue import (
     Block,
     Partitions,
@@ -58,7 +65,9 @@ CATALOGUE = ProjectCatalogue(
 def project(tmp_path: Path) -> MeltanoProject:
     """A project whose tap has settings, one of them secret."""
     settings = [
-        {"name": "rows"},
+        {"name": "rows", "kind": "integer"},
+        {"name": "mode"},
+        {"name": "a", "kind": "object"},
         {"name": "pin", "sensitive": True},
         {"name": "word", "kind": "password"},
         {"name": "door_code", "sensitive": True, "aliases": ["entry"]},
@@ -159,6 +168,23 @@ def test_settings_of_a_run_become_variables(project: MeltanoProject) -> None:
         "fast",
         "[1]",
     )
+
+
+@pytest.mark.parametrize(
+    ("settings", "reason"),
+    [
+        ({"mood": "fast"}, "tap-c has no setting 'mood'"),
+        ({"rows": "many"}, "Setting 'rows' of tap-c must be a whole number, not \"many\""),
+    ],
+)
+def test_settings_that_meltano_would_pass_over_are_refused(
+    project: MeltanoProject, settings: dict[str, str], reason: str
+) -> None:
+    """A misspelt setting is told before the run and not ignored in it; so is a value of another type."""
+    with pytest.raises(PluginConfigError) as caught:
+        plan(project, pipeline="wms", config_overrides={"tap-c": settings})
+
+    assert caught.value.reason == reason
 
 
 @pytest.mark.parametrize("tap", ["tap-a", "tap-c"])
