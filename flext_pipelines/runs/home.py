@@ -42,7 +42,8 @@ def prepare_home(settings: Settings) -> Path:
         The folder, for ``DAGSTER_HOME``.
 
     Raises:
-        ConfigError: The folder or file cannot be written, or the PostgreSQL URL is not in the environment.
+        ConfigError: The folder or file cannot be written, an edited file is no YAML, or the PostgreSQL URL is not in
+            the environment.
     """
     home = settings.dagster_home.absolute()
     _check_postgres_is_in_environment(settings)
@@ -50,6 +51,7 @@ def prepare_home(settings: Settings) -> Path:
         make_private(home)
         state = home_state(settings)
         if state == "edited":
+            _check_is_yaml(home / "dagster.yaml")
             log.info("%s was edited by hand and is kept as it is", home / "dagster.yaml")
         elif state != "generated":
             _replace(home / "dagster.yaml", dagster_yaml(settings))
@@ -66,13 +68,34 @@ def home_state(settings: Settings) -> HomeState:
     """Whether the home's ``dagster.yaml`` is ours, and of these settings."""
     file = settings.dagster_home / "dagster.yaml"
     try:
-        text = file.read_text(encoding="utf-8")
+        text = file.read_text(encoding="utf-8", errors="replace")
     except FileNotFoundError:
         return "absent"
     first, _, rest = text.partition("\n")
     if first != _MARK + _fingerprint(rest):
         return "edited"
     return "generated" if text == dagster_yaml(settings) else "outdated"
+
+
+def _check_is_yaml(file: Path) -> None:
+    """Tell of an edited file that cannot be read: Dagster's own programs would answer with a traceback.
+
+    Raises:
+        ConfigError: It is no YAML; with the place.
+    """
+    import yaml
+
+    try:
+        yaml.safe_load(file.read_bytes())
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        place = f"{file}:{mark.line + 1}:{mark.column + 1}" if mark else str(file)
+        said = getattr(error, "problem", None) or str(error).splitlines()[0]
+        raise ConfigError(
+            f"{place}: the file is not valid YAML: {said}",
+            "Mend the file, or remove it to have it generated anew",
+            {"file": str(file)},
+        ) from error
 
 
 def dagster_yaml(settings: Settings) -> str:

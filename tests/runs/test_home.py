@@ -62,6 +62,20 @@ def test_an_edited_file_that_dagster_refuses_is_named(settings: Settings) -> Non
     assert str(file) in caught.value.reason
 
 
+@pytest.mark.parametrize(("content", "place"), [(b"storage: {}\nx: [\n", ":3:1"), (b"x: 1\n\xff\xfe", ""), (b"\0", "")])
+def test_a_file_that_is_no_yaml_is_named(settings: Settings, content: bytes, place: str) -> None:
+    """A damaged file is told with its place before Dagster reads it, and a removed one is made anew."""
+    file = prepare_home(settings) / "dagster.yaml"
+    file.write_bytes(content)
+
+    with pytest.raises(ConfigError) as caught:
+        prepare_home(settings)
+
+    assert caught.value.reason.startswith(f"{file}{place}: the file is not valid YAML: ")
+    file.unlink()
+    assert prepare_home(settings) == file.parent
+
+
 def test_many_at_once_make_one_whole_file(settings: Settings) -> None:
     """Shells that start at the same moment see the file whole, and leave nothing beside it."""
 
