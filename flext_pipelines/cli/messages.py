@@ -37,7 +37,7 @@ def messages(name: str | None, as_json: bool) -> None:
         output.print_json(registry.json_schema(spec))
         return
     click.echo(click.style(spec.name, bold=True) + ("  (command)" if spec.is_command else "  (query)"))
-    click.echo((spec.type.__doc__ or "").strip() + "\n")
+    click.echo(spec.description + "\n")
     documented = [tuple(field) for field in registry.fields_of(spec)]
     output.table("", ("field", "type", "default", "description"), documented, empty="It has no fields.")
 

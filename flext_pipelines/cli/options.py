@@ -137,5 +137,5 @@ def command_for(
             judge(answer)
 
     listed = "".join(f"  {line}\n" for line in examples)
-    text = (spec.type.__doc__ or "").strip() + (f"\n\n\b\nExamples:\n{listed}" if listed else "")
+    text = spec.description + (f"\n\n\b\nExamples:\n{listed}" if listed else "")
     return click.Command(name, params=parameters, callback=callback, help=text, short_help=spec.summary)

@@ -9,6 +9,7 @@ What does not: dispatch (``bus``) and printing (``cli``).
 from __future__ import annotations
 
 import difflib
+import inspect
 import json
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -57,8 +58,13 @@ class MessageSpec(NamedTuple):
 
     @property
     def summary(self) -> str:
-        """The first line of the message's docstring."""
-        return (self.type.__doc__ or "").strip().split("\n", 1)[0]
+        """The first line of what the message is."""
+        return self.description.partition("\n")[0]
+
+    @property
+    def description(self) -> str:
+        """What the message is, for people: its docstring, with code marked as in the texts of the shell."""
+        return inspect.cleandoc(self.type.__doc__ or "").replace("``", "`")
 
 
 def result_type(message_type: type[Message[object]]) -> object:

@@ -108,3 +108,12 @@ def test_every_field_of_a_message_can_be_given(flext: Shell) -> None:
     command = command_for("data.LoadData", "load", print, arguments=("source_data",))
 
     assert set(spec.type.model_fields) <= {parameter.name for parameter in command.params}
+
+
+def test_help_says_what_the_message_says(flext: Shell) -> None:
+    """Paragraphs stand at one margin, and code is marked as elsewhere in the shell."""
+    text = flext("data", "load", "--help").out
+
+    assert "``" not in text
+    assert "\n  A transaction for each batch, or one for all where the table is replaced or\n  reconciled." in text
+    assert "done answers `already_loaded`." in text
