@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from pathlib import Path
 
@@ -54,4 +55,7 @@ def dev(arguments: tuple[str, ...]) -> None:
     words = [str(program), "dev", "-m", "flext_pipelines.definitions", *arguments]
     if not any(word in {"-h", "--host"} for word in arguments):
         words += ["--host", "127.0.0.1"]
+    # A script's `flext dagster dev &` comes with Ctrl-C ignored, and Dagster would then ignore SIGTERM as well:
+    # nothing but SIGKILL could end it, which leaves its servers behind.
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
     os.execve(program, words, {**environment(), "DAGSTER_HOME": str(path)})  # noqa: S606  we become Dagster
