@@ -14,7 +14,7 @@ import pytest
 @pytest.mark.process
 def test_a_server_that_a_script_put_in_the_background_can_be_ended(home: Path) -> None:
     """A shell starts what follows `&` with Ctrl-C ignored, and Dagster would take over that for SIGTERM as well."""
-    words = [Path(sys.executable).parent / "flext", "dagster", "dev"]
+    words = [str(Path(sys.executable).parent / "flext"), "dagster", "dev"]
     before = signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
         process = subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd=home.parent)
