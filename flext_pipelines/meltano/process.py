@@ -14,6 +14,7 @@ import os
 import queue
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -223,10 +224,13 @@ def run_to_end(
     tail = Tail()
     waiting: queue.SimpleQueue[str] = queue.SimpleQueue()
 
+    begun = threading.Event()  # a quick process writes before `launch` has given it back to us
+
     def listen(line: str) -> None:
         tail.add(line)
         if on_line is not None:
             waiting.put(line)
+            begun.wait(5)
             running.note(lambda: on_line(waiting.get_nowait()))
 
     patience = graces or Graces(5, 5)
@@ -238,6 +242,7 @@ def run_to_end(
         folder=folder,
         longest_line=longest_line,
     ) as running:
+        begun.set()
         ended = running.wait(graces=patience, timeout_seconds=timeout_seconds)
     if ended.ending == "timed_out":
         raise TimedOutError(
