@@ -72,7 +72,7 @@ def test_every_command_teaches(name: str, command: click.Command) -> None:
 
 @pytest.mark.parametrize("flag", ["-h", "--help"])
 def test_both_spellings_of_help_work_everywhere(flag: str) -> None:
-    """`-h` is `--help`, also below a group; in a process of its own, because click remembers the option of a command."""
+    """`-h` is `--help`, also below a group; in a process of its own, as click remembers the option."""
     program = f"import sys; from flext_pipelines.cli import main; sys.exit(main.run(['wms', 'seed', '{flag}']))"
     shown = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
 
