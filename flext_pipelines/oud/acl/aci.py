@@ -33,7 +33,15 @@ Scope: TypeAlias = Literal["base", "onelevel", "subtree", "subordinate"]
 Operator: TypeAlias = Literal["=", "!=", "<", ">", "<=", ">="]
 
 
-@dataclass(frozen=True, slots=True)
+def _hash_once(self: object) -> int:
+    """The hash of a bind rule, computed once: rules are joined, compared and looked up by the thousand."""
+    found = self.__dict__.get("_hash")
+    if not isinstance(found, int):
+        found = self.__dict__["_hash"] = hash((type(self).__name__, *self.__dict__.values()))
+    return found
+
+
+@dataclass(frozen=True)
 class Keyword:
     """``userdn="..."``: one condition.
 
@@ -49,26 +57,34 @@ class Keyword:
     text: str
     value: BindValue
 
+    __hash__ = _hash_once
 
-@dataclass(frozen=True, slots=True)
+
+@dataclass(frozen=True)
 class Not:
     """``not ...``."""
 
     rule: BindRule
 
+    __hash__ = _hash_once
 
-@dataclass(frozen=True, slots=True)
+
+@dataclass(frozen=True)
 class All:
     """``... and ...``."""
 
     rules: tuple[BindRule, ...]
 
+    __hash__ = _hash_once
 
-@dataclass(frozen=True, slots=True)
+
+@dataclass(frozen=True)
 class Either:
     """``... or ...``."""
 
     rules: tuple[BindRule, ...]
+
+    __hash__ = _hash_once
 
 
 BindRule: TypeAlias = Keyword | Not | All | Either

@@ -10,6 +10,7 @@ Negation stands on the keywords only, in the form that both servers read alike: 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import lru_cache
 
 from flext_pipelines.oud.acl.aci import All, BindRule, Either, Keyword, Not, Operator, dn_url, write_rule
 from flext_pipelines.oud.acl.bind_values import Users, UserUrl, bind_value
@@ -26,6 +27,7 @@ def keyword(name: str, text: str, operator: Operator = "=") -> Keyword:
 
 ANYONE = Keyword("userdn", "=", "ldap:///anyone", Users((UserUrl("anyone"),)))
 BOUND = Keyword("userdn", "=", "ldap:///all", Users((UserUrl("all"),)))
+_MOST_COMPARED = 16
 _UNBOUND = Keyword("userdn", "!=", BOUND.text, BOUND.value)
 NOBODY = Keyword("userdn", "!=", "ldap:///anyone", Users((UserUrl("anyone"),)))
 
@@ -38,6 +40,7 @@ def user(dn: str) -> Keyword:
     return keyword("userdn", dn_url(dn))
 
 
+@lru_cache(maxsize=65_536)
 def negate(rule: BindRule) -> BindRule:
     """Everybody else."""
     match rule:
@@ -57,25 +60,54 @@ def negate(rule: BindRule) -> BindRule:
 
 def both(*rules: BindRule) -> BindRule:
     """Who is in all of them."""
-    parts = list(dict.fromkeys(_flat(rules, All)))
-    if NOBODY in parts:
-        return NOBODY
-    kept = [part for part in parts if not any(other != part and implies(other, part) for other in parts)]
-    kept = [_without_opposed(part, kept) for part in kept]
-    if any(_excludes(one, other) for number, one in enumerate(kept) for other in kept[number + 1 :]):
-        return NOBODY
-    if NOBODY in kept:
-        return NOBODY
-    return ANYONE if not kept or kept == [ANYONE] else kept[0] if len(kept) == 1 else All(tuple(kept))
+    parts = dict.fromkeys(_flat(rules, All))
+    while True:
+        facts = _Facts(part for part in parts if not isinstance(part, Either))
+        if facts.impossible:
+            return NOBODY
+        kept: dict[BindRule, None] = {}
+        for part in parts:
+            if not isinstance(part, Either):
+                if not facts.follows(part):
+                    kept[part] = None
+                continue
+            if any(facts.holds(one) for one in part.rules):
+                continue
+            possible = [one for one in part.rules if not facts.excludes(one)]
+            if not possible:
+                return NOBODY
+            kept.update(dict.fromkeys(_flat([_joined(possible)], All)))
+        if list(kept) == list(parts):
+            return _all(list(kept))
+        parts = kept
+
+
+def _joined(rules: list[BindRule]) -> BindRule:
+    return rules[0] if len(rules) == 1 else Either(tuple(rules))
+
+
+def _all(rules: list[BindRule]) -> BindRule:
+    """A conjunction without alternatives that contain another's."""
+    sets = [frozenset(rule.rules) for rule in rules if isinstance(rule, Either)]
+    if 1 < len(sets) <= _MOST_COMPARED:
+        rules = [
+            rule for rule in rules if not (isinstance(rule, Either) and any(one < set(rule.rules) for one in sets))
+        ]
+    return ANYONE if not rules else rules[0] if len(rules) == 1 else All(tuple(rules))
 
 
 def either(*rules: BindRule) -> BindRule:
     """Who is in one of them."""
-    parts = list(dict.fromkeys(_flat(rules, Either)))
-    if ANYONE in parts or any(negate(part) in parts for part in parts):
+    parts = [part for part in dict.fromkeys(_flat(rules, Either)) if part != NOBODY]
+    alone = {part for part in parts if not isinstance(part, All)}
+    if ANYONE in alone or any(_opposite(part) in alone for part in alone):
         return ANYONE
-    parts = [part for part in parts if part != NOBODY]
-    kept = [part for part in parts if not any(other != part and implies(part, other) for other in parts)]
+    kept = [
+        part
+        for part in parts
+        if not (BOUND in alone and _is_bound_subject(part))
+        and not (isinstance(part, All) and any(one in alone for one in part.rules))
+    ]
     return NOBODY if not kept else kept[0] if len(kept) == 1 else Either(tuple(kept))
 
 
@@ -86,37 +118,62 @@ def _flat(rules: Iterable[BindRule], kind: type[All] | type[Either]) -> list[Bin
     return found
 
 
-def _without_opposed(part: BindRule, others: list[BindRule]) -> BindRule:
-    """An alternative that the other conditions rule out is none."""
-    if not isinstance(part, Either):
-        return part
-    return either(*[
-        one for one in part.rules if not any(other is not part and _excludes(one, other) for other in others)
-    ])  # fmt: skip
+def _opposite(literal: BindRule) -> BindRule:
+    """The literal that is true when this one is not."""
+    if isinstance(literal, Keyword) and literal.keyword == "userattr":
+        return Not(literal)
+    return negate(literal)
 
 
-def implies(one: BindRule, other: BindRule) -> bool:
-    """True when whoever is in the first is certainly in the second; False when that cannot be told."""
-    if one in {other, NOBODY} or other == ANYONE:
-        return True
-    if isinstance(other, Either):
-        return any(implies(one, part) for part in other.rules)
-    if isinstance(one, All):
-        return any(implies(part, other) for part in one.rules)
-    if isinstance(one, Either):
-        return all(implies(part, other) for part in one.rules)
-    if isinstance(other, All):
-        return all(implies(one, part) for part in other.rules)
-    if other == BOUND:
-        return isinstance(one, Keyword) and one.operator == "=" and one.keyword in _SUBJECTS and one != ANYONE
-    if _is_other_user(other):
-        return _is_user(one) and isinstance(one, Keyword) and isinstance(other, Keyword) and one.value != other.value
-    return False
+class _Facts:
+    """Literals that all hold, and what follows from them: in one step each, whatever their number."""
+
+    def __init__(self, literals: Iterable[BindRule]) -> None:
+        self.literals = {literal for literal in literals if literal != ANYONE}
+        self.bound = any(_is_bound_subject(literal) for literal in self.literals)
+        users = [literal for literal in self.literals if _is_user(literal)]
+        self.user = users[0] if users else None
+        self.impossible = (
+            NOBODY in self.literals
+            or len(users) > 1
+            or (self.bound and _UNBOUND in self.literals)
+            or any(_opposite(literal) in self.literals for literal in self.literals)
+        )
+
+    def follows(self, literal: BindRule) -> bool:
+        """True when the other literals say it already."""
+        return literal == ANYONE or (literal == BOUND and self.bound) or self._is_another(_opposite(literal))
+
+    def holds(self, rule: BindRule) -> bool:
+        """True when the rule is certainly true."""
+        if isinstance(rule, All):
+            return all(self.holds(part) for part in rule.rules)
+        return rule in self.literals or self.follows(rule)
+
+    def excludes(self, rule: BindRule) -> bool:
+        """True when the rule is certainly false."""
+        if isinstance(rule, All):
+            return any(self.excludes(part) for part in rule.rules)
+        if isinstance(rule, Either):
+            return all(self.excludes(part) for part in rule.rules)
+        if rule == NOBODY or _opposite(rule) in self.literals or self._is_another(rule):
+            return True
+        return (rule == _UNBOUND and self.bound) or (_UNBOUND in self.literals and _is_bound_subject(rule))
+
+    def _is_another(self, rule: BindRule) -> bool:
+        """True for ``userdn="ldap:///b"`` where somebody else is known to ask."""
+        return self.user is not None and _is_user(rule) and not _is_same_user(rule, self.user)
 
 
-def _excludes(one: BindRule, other: BindRule) -> bool:
-    """True when certainly nobody is in both."""
-    return implies(one, negate(other)) or implies(other, negate(one))
+def _is_same_user(one: BindRule, other: BindRule) -> bool:
+    return isinstance(one, Keyword) and isinstance(other, Keyword) and one.value == other.value
+
+
+def _is_bound_subject(rule: BindRule) -> bool:
+    """True for a rule that only somebody who is bound can meet."""
+    return (
+        isinstance(rule, Keyword) and rule.operator == "=" and rule.keyword in _SUBJECTS and rule not in {ANYONE, BOUND}
+    )
 
 
 def _is_user(rule: BindRule) -> bool:
@@ -125,13 +182,9 @@ def _is_user(rule: BindRule) -> bool:
         isinstance(rule, Keyword)
         and rule.operator == "="
         and isinstance(rule.value, Users)
-        and [url.kind for url in rule.value.urls] == ["dn"]
+        and len(rule.value.urls) == 1
+        and rule.value.urls[0].kind == "dn"
     )
-
-
-def _is_other_user(rule: BindRule) -> bool:
-    """True for ``userdn!="ldap:///dn"``."""
-    return isinstance(rule, Keyword) and rule.operator == "!=" and _is_user(negate(rule))
 
 
 def disjoint(one: BindRule, other: BindRule) -> bool:

@@ -340,7 +340,7 @@ def equal(held: str, value: str) -> bool:
 
 def _at_least(held: str, value: str) -> bool:
     if held.isdecimal() and value.isdecimal():
-        return int(held[:4000]) >= int(value[:4000])
+        return (len(held.lstrip("0")), held.lstrip("0")) >= (len(value.lstrip("0")), value.lstrip("0"))
     return fold(held) >= fold(value)
 
 

@@ -16,6 +16,7 @@ BASE = "dc=example,dc=com"
 PEOPLE = f"ou=people,{BASE}"
 ABROAD = f"ou=abroad,{PEOPLE}"
 ADA, BEN, CLEO = f"uid=ada,{PEOPLE}", f"uid=ben,{ABROAD}", f"uid=cleo,{BASE}"
+PHONE = f"cn=phone,{ADA}"
 ADMINS, STAFF = f"cn=admins,{BASE}", f"cn=staff,{BASE}"
 
 
@@ -30,6 +31,7 @@ ENTRIES = (
     entry(PEOPLE, "organizationalUnit", ou="people", owner=CLEO),
     entry(ABROAD, "organizationalUnit", ou="abroad", owner=ADA, manager=STAFF),
     entry(ADA, "person", cn="Ada", mail="ada@example.com", userPassword="secret", owner=BEN, orclguid="AA"),
+    entry(PHONE, "device", cn="phone", owner=CLEO, manager=ADMINS),
     entry(BEN, "person", cn="Ben", mail="ben@example.com", userPassword="secret", manager=ADMINS, orclguid="BB"),
     entry(CLEO, "person", "orcluser", cn="Cleo", userPassword="secret", description="x"),
     entry(ADMINS, "groupOfUniqueNames", cn="admins", uniqueMember=(ADA,), owner=ADA),
@@ -59,7 +61,7 @@ SUBJECTS = (
     subject("cn=nobody knows", ssf=56),
 )
 
-_DNS = (BASE, PEOPLE, ABROAD, ADA)
+_DNS = (BASE, PEOPLE, ABROAD, ADA, ADA)
 _ENTITIES = (
     "*", "*", "*", "self", f'dn="{ADA}"', f'dn="{CLEO}"', f'dn=".*,{PEOPLE}"', f'dn="*,{ABROAD}"', 'dn=".*"',
     'dn="uid=.*,dc=example"', f'group="{ADMINS}"', f'group="{STAFF}"', "dnattr=(owner)", "groupattr=(manager)",

@@ -23,7 +23,7 @@ from flext_pipelines.oud.acl.oid_policy import AccessValue
 from flext_pipelines.oud.acl.options import ConversionOptions
 from flext_pipelines.oud.acl.probes import Entry, ProbedRight, Subject
 from tests.ldap_servers import SUFFIX, Ds389, Refused
-from tests.oud.acl.policies import ABROAD, ADA, ADMINS, BASE, BEN, CLEO, GROUPS, PEOPLE, STAFF, policies
+from tests.oud.acl.policies import ABROAD, ADA, ADMINS, BASE, BEN, CLEO, GROUPS, PEOPLE, PHONE, STAFF, policies
 from tests.oud.acl.test_aci import REFUSED, aci
 
 pytestmark = pytest.mark.ldap
@@ -144,7 +144,7 @@ def test_a_hidden_subtree_is_hidden_and_no_password_is_shown(ds389: Ds389) -> No
     seen = {user: beside.seen(user) for user in ("", ADA, BEN)}
 
     assert seen[""].keys() == {BASE, PEOPLE, CLEO, ADMINS, STAFF}
-    assert seen[ADA].keys() == {BASE, PEOPLE, ABROAD, ADA, BEN, CLEO, ADMINS, STAFF}
+    assert seen[ADA].keys() == {BASE, PEOPLE, ABROAD, ADA, PHONE, BEN, CLEO, ADMINS, STAFF}
     assert seen[BEN].keys() == {BASE, PEOPLE, BEN, CLEO, ADMINS, STAFF}
     assert not any("userpassword" in names for shown in seen.values() for names in shown.values())
     assert all(seen[user] == beside.shown(user) for user in seen)

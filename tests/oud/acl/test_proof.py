@@ -65,7 +65,7 @@ def test_what_is_gained_is_found() -> None:
 
     assert not report.holds
     assert {(line.kind, line.right) for line in report.differences if line.kind == "gained"} == {("gained", "delete")}
-    assert report.gained == 8
+    assert report.gained == 10
     assert {line.subject.split()[0] for line in report.differences} == {"anonymous", ADA}
 
 
