@@ -334,6 +334,20 @@ def test_the_warehouse_gives_its_tables(bring: Callable[..., Load], keep: Keep, 
         pass
 
 
+def test_the_warehouse_gives_decimals_as_numbers(bring: Callable[..., Load], keep: Keep, url: str) -> None:
+    """A query can reckon with them whatever the database is, digit for digit."""
+    from pydantic import SecretStr
+
+    amounts = pa.array(["12.500", "-999999999999999.999", None]).cast(pa.decimal128(18, 3))
+    bring(keep("data", pa.table({"id": [1, 2, 3], "amount": amounts})))
+
+    with Warehouse(SecretStr(url)).rows("orders") as reader:
+        found = reader.read_all().sort_by("id")
+
+    assert found.schema.field("amount").type == pa.decimal128(18, 3)
+    assert found["amount"].to_pylist() == amounts.to_pylist()
+
+
 KILLED = """
 import pyarrow as pa
 from pathlib import Path

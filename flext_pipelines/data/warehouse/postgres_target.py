@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 
 _STAGE = "flext_stage"
 _LOUD = re.compile(r"^\w+: \[libpq\] |\s*Query was:.*|\s*SQLSTATE: \w+", re.DOTALL)
+_DECIMAL = re.compile(r"numeric\((\d+),(\d+)\)")
+_ARROW_DIGITS = 38
 _BY_CLASS: dict[str, tuple[type[FlextError], str]] = {
     "08": (UnavailableError, "See that the server runs, then run it again"),
     "57": (UnavailableError, "See that the server runs, then run it again"),
@@ -113,7 +115,7 @@ class PostgresTarget:
 
     @contextmanager
     def rows(self, table: TableName) -> Iterator[pa.RecordBatchReader]:
-        """The rows of a table; types that Arrow has no equal for come as text."""
+        """The rows of a table; types that Arrow has no equal for come as text, as does NUMERIC without a precision."""
         columns = self.columns(table)
         if not columns:
             raise NotFoundError(f"There is no table {table} in the warehouse", "Name one there is")
@@ -123,7 +125,7 @@ class PostgresTarget:
         )
         with _translated(), self._connection.cursor() as cursor:
             cursor.execute(f"SELECT {listed} FROM {self.dialect.table(table)}")  # noqa: S608  quoted names
-            yield cursor.fetch_record_batch()
+            yield _with_decimals(cursor.fetch_record_batch(), columns)
 
     def commit(self) -> None:
         """Make the changes last."""
@@ -138,6 +140,19 @@ class PostgresTarget:
     def close(self) -> None:
         """Undo what is not committed, and leave."""
         self._connection.close()
+
+
+def _with_decimals(rows: pa.RecordBatchReader, columns: dict[str, str]) -> pa.RecordBatchReader:
+    """Columns of NUMERIC as Arrow's decimals: the driver only gives them as text, with which no query can reckon."""
+    import pyarrow as pa
+
+    kinds = {
+        name: pa.decimal128(int(found[1]), int(found[2]))
+        for name, kind in columns.items()
+        if (found := _DECIMAL.fullmatch(kind)) and int(found[1]) <= _ARROW_DIGITS
+    }
+    schema = pa.schema([field.with_type(kinds.get(field.name, field.type)) for field in rows.schema])
+    return pa.RecordBatchReader.from_batches(schema, (batch.cast(schema) for batch in rows))
 
 
 def _without_nanoseconds(rows: pa.Table) -> pa.Table:
