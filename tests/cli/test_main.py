@@ -148,6 +148,16 @@ def test_completion_knows_the_commands() -> None:
     assert {"stop", "status"} == {item.value for item in found}
 
 
+def test_the_end_of_work_with_duckdb_is_silent() -> None:
+    """What is not looked through for garbage at the exit counts as leaked for DuckDB, which prints 60 lines then."""
+    work = "import duckdb; duckdb.sql('SELECT 1').fetchall()"
+    program = f"{work}; from flext_pipelines.cli.main import main; main(['--version'])"
+
+    ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+
+    assert ended.stderr == ""
+
+
 def test_an_interrupt_gives_130(flext: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
     """As every shell expects."""
 
