@@ -15,7 +15,7 @@ from flext_pipelines.cli.session import json_option
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from flext_pipelines.commands.oud import AciVerdict, ConvertedAcl
+    from flext_pipelines.commands.oud.access import AciVerdict, ConvertedAcl
 
 _REFUSED = 2
 """Exit code when a value must be changed first."""

@@ -25,7 +25,7 @@ def seed(orders: int, advance: int, as_json: bool) -> None:
       flext wms seed
       flext wms seed --advance 100     then `flext run wms` moves only what changed
     """
-    from flext_pipelines.commands.wms import SeedSampleCommand
+    from flext_pipelines.commands.wms.sample import SeedSampleCommand
 
     report = send(SeedSampleCommand(orders=orders, advance=advance))
     if as_json:

@@ -15,7 +15,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cache
 from importlib import import_module
-from types import UnionType
+from types import ModuleType, UnionType
 from typing import TYPE_CHECKING, Annotated, Literal, NamedTuple, Union, cast, get_args, get_origin
 
 from pydantic import BaseModel, TypeAdapter, ValidationError
@@ -25,8 +25,6 @@ from flext_pipelines.commands.message import Command, Message
 from flext_pipelines.errors import InvalidMessageError, UnknownMessageError
 
 if TYPE_CHECKING:
-    from types import ModuleType
-
     from pydantic_core import ErrorDetails
 
 Handler = Callable[..., object]
@@ -107,11 +105,20 @@ def collect(modules: Sequence[ModuleType]) -> list[MessageSpec]:
                 raise TypeError(message)
             handled.add(message_type)
             specs[name] = MessageSpec(name, message_type, handler, issubclass(message_type, Command))
-        for value in vars(module).values():
-            if _is_message_of(module, value) and value not in handled:
-                message = f"{module.__name__}.{value.__name__} has no handler: add it to HANDLERS"
-                raise TypeError(message)
+        for part in _parts(module):
+            for value in vars(part).values():
+                if _is_message_of(part, value) and value not in handled:
+                    message = f"{part.__name__}.{value.__name__} has no handler: add it to HANDLERS"
+                    raise TypeError(message)
     return list(specs.values())
+
+
+def _parts(module: ModuleType) -> Iterator[ModuleType]:
+    """The module, and the modules of a system that is a package."""
+    yield module
+    for value in vars(module).values():
+        if isinstance(value, ModuleType) and value.__name__.startswith(f"{module.__name__}."):
+            yield value
 
 
 def _is_message_of(module: ModuleType, value: object) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from importlib import import_module
 from pathlib import Path
 from types import ModuleType
 from typing import cast
@@ -272,11 +273,24 @@ def test_every_message_and_its_result_have_a_schema(spec: MessageSpec) -> None:
 
 
 def test_every_module_of_messages_is_in_the_catalogue() -> None:
-    """A module with ``HANDLERS`` that is not in ``MODULES`` would be lost."""
+    """A module or package with ``HANDLERS`` that is not in ``MODULES`` would be lost."""
     folder = Path(registry.__file__).parent
     found = {path.stem for path in folder.glob("*.py") if "\nHANDLERS" in path.read_text()}
+    packages = {path.parent.name for path in folder.glob("*/__init__.py") if "\nHANDLERS" in path.read_text()}
 
-    assert found == set(registry.MODULES)
+    assert found | packages == set(registry.MODULES)
+
+
+def test_every_part_of_a_system_is_in_its_map() -> None:
+    """Handlers of a module in a package, left out of the package's map, would be lost."""
+    folder = Path(registry.__file__).parent
+    parts = [path for path in folder.glob("*/*.py") if path.stem != "__init__" and "\nHANDLERS" in path.read_text()]
+    specs = registry.all_specs()
+
+    assert {path.parent.name for path in parts} <= set(registry.MODULES)
+    for path in parts:
+        part = import_module(f"flext_pipelines.commands.{path.parent.name}.{path.stem}")
+        assert set(part.HANDLERS) <= {spec.type for spec in specs}
 
 
 def test_the_bus_of_the_mission_can_be_built() -> None:

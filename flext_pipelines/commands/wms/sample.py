@@ -1,4 +1,4 @@
-"""Warehouse management: messages on the database that pipelines read."""
+"""The sample database that the pipeline `wms` reads: the message that fills it."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ from flext_pipelines.commands.message import Command
 from flext_pipelines.wms.sample import SeedReport
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
     from sqlalchemy import Engine
 
 
@@ -31,4 +33,4 @@ def seed_sample(command: SeedSampleCommand, *, wms: Engine) -> SeedReport:
     return advance(wms, changes=command.advance) if command.advance and not report.created else report
 
 
-HANDLERS = {SeedSampleCommand: seed_sample}
+HANDLERS: Mapping[type, Callable[..., object]] = {SeedSampleCommand: seed_sample}

@@ -1,8 +1,4 @@
-"""From Oracle Internet Directory to Oracle Unified Directory.
-
-What belongs here: the messages of the directory migration and their handlers. What does not: the work
-(``flext_pipelines.oud``).
-"""
+"""Access control: the messages that convert OID's access values and judge ``aci`` values."""
 
 from __future__ import annotations
 
