@@ -27,6 +27,13 @@ $(VENV)/.locked: requirements.lock pyproject.toml Makefile
 	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --editable .
 	@touch $@
 
+# python-ldap has no wheels. A file of its own, so that whoever runs pipelines needs neither a compiler nor OpenLDAP.
+$(VENV)/.ldap: requirements-ldap.lock $(VENV)/.locked
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python --compile-bytecode --require-hashes -r requirements-ldap.lock || \
+	  { echo "python-ldap could not be built: it needs a C compiler and the headers of Python, OpenLDAP and SASL."; \
+	    echo "On Debian: apt-get install gcc python3-dev libldap-dev libsasl2-dev; then run make again."; exit 1; }
+	@touch $@
+
 setup: $(VENV)/.locked  ## make the virtual environment from the lock
 
 run: setup  ## run the pipeline `wms` from the sample database to the warehouse
@@ -36,10 +43,10 @@ run: setup  ## run the pipeline `wms` from the sample database to the warehouse
 
 test: test-unit test-process test-plugins  ## pass every test
 
-test-unit: setup  ## the fast tests
+test-unit: setup $(VENV)/.ldap  ## the fast tests
 	$(BIN)/python -m pytest -n $(WORKERS) -m "not process" tests
 
-test-process: setup  ## the tests that start real Meltano, Dagster and plugin processes
+test-process: setup $(VENV)/.ldap  ## the tests that start real Meltano, Dagster and plugin processes
 	@$(BIN)/flext plugins install all
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup -m process tests
 
@@ -70,10 +77,11 @@ docs: setup  ## write the generated reference pages anew
 
 lock: setup  ## resolve the dependencies anew
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --group dev pyproject.toml -o requirements.lock
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header -c requirements.lock --group ldap -o requirements-ldap.lock
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header \
 	  -c $(TAP)/requirements.lock -c $(TARGET)/requirements.lock --extra testing $(TAP)/pyproject.toml $(TARGET)/pyproject.toml -o meltano/plugins-test.lock
 
-bench: setup  ## the benchmarks; see benchmarks/README.md
+bench: setup $(VENV)/.ldap  ## the benchmarks; see benchmarks/README.md
 	$(BIN)/python -m benchmarks
 
 clean:  ## remove what make made; the state in .flext stays
