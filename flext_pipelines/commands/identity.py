@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from pydantic import BaseModel, SecretBytes, SecretStr
 
-from flext_pipelines.commands.message import MASK
+from flext_pipelines.secrets import MASK
 
 if TYPE_CHECKING:
     from flext_pipelines.commands.message import Message

@@ -11,16 +11,13 @@ from typing import ClassVar, Generic, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from flext_pipelines.secrets import MASK
 from flext_pipelines.values import Progress, ignore_progress
 
 R_co = TypeVar("R_co", covariant=True)
 
 Source = Literal["cli", "dagster", "schedule", "sensor", "api", "web", "python"]
 """The door through which a message came."""
-
-
-MASK = "**********"
-"""What stands for a secret in JSON; the same that pydantic writes for a ``SecretStr``."""
 
 
 class Message(BaseModel, Generic[R_co]):

@@ -15,10 +15,11 @@ from pydantic import Field, JsonValue
 
 from flext_pipelines.commands import registry
 from flext_pipelines.commands.launching import raise_unless_completed, run_tags
-from flext_pipelines.commands.message import MASK, Command, Context, names_only
+from flext_pipelines.commands.message import Command, Context, names_only
 from flext_pipelines.errors import ForbiddenError, InvalidMessageError, UsageError, error_of_code
 from flext_pipelines.runs.location import MESSAGE_JOB, RunStatus, Tag, message_run_config
 from flext_pipelines.runs.progress import listening
+from flext_pipelines.secrets import MASK
 from flext_pipelines.values import Progress, Value
 
 if TYPE_CHECKING:

@@ -21,6 +21,7 @@ from flext_pipelines.meltano.plugin_values import (
     ValidationReport,
 )
 from flext_pipelines.meltano.setting_types import looks_secret
+from flext_pipelines.secrets import without_users
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -30,12 +31,11 @@ if TYPE_CHECKING:
 _NAME = r"^[A-Za-z0-9][A-Za-z0-9_.-]*$"
 _VARIABLE = re.compile(r"^[A-Za-z_][A-Za-z0-9_]*$")
 _WAIT = "How long to wait for running pipelines and other installations to end; 0 refuses at once."
-_CREDENTIALS = re.compile(r"://[^/@\s$]+@")
 
 
 def _without_credentials(value: str | None) -> str | None:
     """A pip_url goes into meltano.yml, audit and run config, so that it may not carry a token."""
-    if value is not None and _CREDENTIALS.search(value):
+    if value is not None and without_users(value) != value:
         message = "holds credentials: refer to a variable instead, https://$TOKEN@host/..."
         raise ValueError(message)
     if value is not None and value.startswith("-") and not value.startswith(("-e ", "--editable ")):

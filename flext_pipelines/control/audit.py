@@ -15,9 +15,9 @@ import sqlalchemy as sa
 from flext_pipelines.control.chain import FIELDS, AuditReport, Findings, check, row_hash
 from flext_pipelines.control.listing import count_unfinished, read_page
 from flext_pipelines.control.processes import this_process
-from flext_pipelines.control.redaction import redacted, redacted_json
 from flext_pipelines.control.tables import audit, audit_head
 from flext_pipelines.errors import AuditBrokenError
+from flext_pipelines.secrets import redacted, redacted_json
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence

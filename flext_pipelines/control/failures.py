@@ -21,6 +21,7 @@ from flext_pipelines.errors import (
     TimedOutError,
     UnavailableError,
 )
+from flext_pipelines.secrets import MASK
 
 
 class Verdict(NamedTuple):
@@ -154,7 +155,7 @@ def translate(error: BaseException, place: str, secrets: tuple[str, ...] = ()) -
     original = getattr(error, "orig", None) or error
     said = " ".join(str(original).split())[:300]
     for secret in secrets:
-        said = said.replace(secret, "***")
+        said = said.replace(secret, MASK)
     code = getattr(original, "sqlite_errorname", None) or getattr(original, "sqlstate", None)
     return found.type(
         f"{found.reason} ({place}): {said or type(original).__name__}",

@@ -4,7 +4,6 @@ What belongs here: the values, and how a JSON schema becomes the one word that a
 What does not: reading a project (``introspection``) and asking a tap for its streams (``discovery``).
 """
 
-import re
 from collections.abc import Mapping
 from typing import Literal
 
@@ -270,14 +269,6 @@ class ProjectCatalogue(Value):
     def selected_streams(self, tap: str) -> tuple[Stream, ...]:
         """The streams of a tap that a run extracts."""
         return tuple(stream for stream in self.streams.get(tap, ()) if stream.selected)
-
-
-_CREDENTIALS = re.compile(r"(?<=://)[^/@\s]+@")
-
-
-def without_credentials(text: str) -> str:
-    """``https://user:token@host`` becomes ``https://***@host``; a ``$NAME`` there is no secret and stays."""
-    return _CREDENTIALS.sub(lambda found: found[0] if found[0].startswith("$") else "***@", text)
 
 
 def json_type(schema: Mapping[str, object]) -> str:

@@ -15,7 +15,8 @@ from flext_pipelines.meltano.dotenv import read_dotenv
 from flext_pipelines.meltano.opening import opened_project, resolved_plugin
 from flext_pipelines.meltano.plugin_values import Origin, PluginConfig, SettingValue
 from flext_pipelines.meltano.project_files import Keys, ProjectFiles, YamlFile
-from flext_pipelines.meltano.setting_types import MASK, is_secret, shown
+from flext_pipelines.meltano.setting_types import is_secret, shown
+from flext_pipelines.secrets import MASK
 from flext_pipelines.settings import environment as process_environment
 
 if TYPE_CHECKING:

@@ -19,13 +19,13 @@ from flext_pipelines.meltano.opening import opened_project, resolved_plugin
 from flext_pipelines.meltano.plugin_values import ConfiguredPlugin, StoredSetting
 from flext_pipelines.meltano.project_files import Definition, Keys, ProjectFiles, YamlFile, read_project_files, save
 from flext_pipelines.meltano.setting_types import (
-    MASK,
     PLACEHOLDER,
     checked,
     find_definition,
     is_secret,
     unknown_setting,
 )
+from flext_pipelines.secrets import MASK
 from flext_pipelines.settings import environment as process_environment
 
 if TYPE_CHECKING:

@@ -25,7 +25,6 @@ from flext_pipelines.meltano.catalogue import (
     PluginType,
     ProjectCatalogue,
     Schedule,
-    without_credentials,
 )
 from flext_pipelines.meltano.library import (
     LIBRARY_ERRORS,
@@ -36,6 +35,7 @@ from flext_pipelines.meltano.library import (
 )
 from flext_pipelines.meltano.project_files import Place, ProjectFiles, config_error
 from flext_pipelines.meltano.streams import streams_of
+from flext_pipelines.secrets import without_users
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -181,7 +181,7 @@ def _plugin(opened: OpenedProject, found: ProjectPlugin, mappings: Mapping[str, 
         name=found.name,
         type=kind,
         variant=_variant(known.variant) if known else None,
-        pip_url=without_credentials(pip_url) if pip_url else None,
+        pip_url=without_users(pip_url) if pip_url else None,
         python=(known.python or opened.python) if known else None,
         executable=known.executable if known else None,
         namespace=(known.namespace or "") if known else "",

@@ -15,7 +15,9 @@ from typing import TYPE_CHECKING
 
 from pydantic import JsonValue
 
+from flext_pipelines import secrets
 from flext_pipelines.errors import PluginConfigError
+from flext_pipelines.secrets import MASK
 
 if TYPE_CHECKING:
     from meltano.core.setting_definition import SettingDefinition
@@ -23,25 +25,15 @@ if TYPE_CHECKING:
 PLACEHOLDER = re.compile(r"(?<!\\)\$(?:\{(\w+)\}|([A-Z][A-Z0-9_]*))")
 """``$NAME`` and ``${NAME}`` as Meltano expands them (ENV_VAR_PATTERN of meltano 4.4.1)."""
 
-SECRET_NAME = re.compile(
-    r"passw(or)?d|passphrase|secret|token|credential|api_?key|access_?key|private_?key|account_?key|encryption_?key"
-    r"|client_?key|signing_?key|(^|[._])(pwd|dsn|auth)$|connection_?(string|uri|url)|conn_?str|(sqlalchemy|database)_ur[il]",
-    re.IGNORECASE,
-)
-"""Names that a secret usually has. A definition may mark others as sensitive, and these as not."""
-
-CREDENTIALS_IN_VALUE = re.compile(r"://[^/@\s:]*:[^/@\s]+@")
-"""``scheme://user:password@``."""
-
-MASK = "**********"
-"""What stands for a secret wherever it would be shown; the same that pydantic prints for a ``SecretStr``."""
-
 
 def looks_secret(name: str, value: object = None) -> bool:
-    """Whether a setting seems to be a secret by its name or value, when no definition is at hand."""
-    if SECRET_NAME.search(name):
-        return not (isinstance(value, str) and PLACEHOLDER.fullmatch(value))
-    return isinstance(value, str) and bool(CREDENTIALS_IN_VALUE.search(value)) and not PLACEHOLDER.search(value)
+    """Whether a setting seems to be a secret by its name or value, when no definition is at hand.
+
+    A value that Meltano is to fill from a variable, ``$NAME``, is none.
+    """
+    if secrets.looks_secret(name):
+        return not (isinstance(value, bool) or (isinstance(value, str) and PLACEHOLDER.fullmatch(value)))
+    return isinstance(value, str) and secrets.holds_secret(value) and not PLACEHOLDER.search(value)
 
 
 def is_secret(definition: SettingDefinition | None, name: str, value: object = None) -> bool:
@@ -56,14 +48,16 @@ def is_secret(definition: SettingDefinition | None, name: str, value: object = N
 def shown(value: object) -> JsonValue:
     """A value as it may be shown: JSON types only, credentials in addresses and secrets inside objects masked."""
     text = json.dumps(value, default=str)
-    found: JsonValue = json.loads(CREDENTIALS_IN_VALUE.sub(f"://{MASK}@", text))
+    found: JsonValue = json.loads(text)
     return _inside_masked(found)
 
 
 def _inside_masked(value: JsonValue) -> JsonValue:
     if isinstance(value, dict):
         return {key: MASK if looks_secret(key, item) and item else _inside_masked(item) for key, item in value.items()}
-    return [_inside_masked(item) for item in value] if isinstance(value, list) else value
+    if isinstance(value, list):
+        return [_inside_masked(item) for item in value]
+    return secrets.redacted_text(value) if isinstance(value, str) else value
 
 
 def checked(plugin: str, definition: SettingDefinition, value: JsonValue) -> JsonValue:

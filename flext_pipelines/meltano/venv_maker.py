@@ -15,12 +15,13 @@ from typing import TYPE_CHECKING
 
 from flext_pipelines.errors import PluginInstallError, TimedOutError, UnavailableError
 from flext_pipelines.meltano.argv import meltano_argv
-from flext_pipelines.meltano.catalogue import Plugin, PluginType, without_credentials
+from flext_pipelines.meltano.catalogue import Plugin, PluginType
 from flext_pipelines.meltano.environment import child_environment
 from flext_pipelines.meltano.process import Invocation, run_to_end
 from flext_pipelines.meltano.redaction import Redactor, dotenv_values
 from flext_pipelines.meltano.said import words_of
 from flext_pipelines.meltano.venvs import executable_of
+from flext_pipelines.secrets import without_users
 from flext_pipelines.settings import environment as process_environment
 from flext_pipelines.settings import make_private
 
@@ -161,7 +162,7 @@ class VenvMaker:
 
     def _masked(self, line: str) -> str:
         """Without credentials of addresses, and without secret values of variables that a pip_url may name."""
-        return Redactor(self.variables())(without_credentials(line))
+        return Redactor(self.variables())(without_users(line))
 
     def _bare_environment(self) -> dict[str, str]:
         """What a program needs to start and no secret."""

@@ -12,6 +12,7 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 
 from flext_pipelines.data.warehouse.target import TableName, Target
 from flext_pipelines.errors import ConfigError, NotFoundError, UsageError
+from flext_pipelines.secrets import looks_secret
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -67,7 +68,7 @@ class Warehouse:
 def has_password(url: str) -> bool:
     """Whether a URL holds a password, before its host or among its parameters, where libpq takes one too."""
     parts = urlsplit(url)
-    return parts.password is not None or any("password" in name.lower() for name, _ in parse_qsl(parts.query))
+    return parts.password is not None or any(looks_secret(name) for name, _ in parse_qsl(parts.query))
 
 
 def connect(url: str) -> Target:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import time
 
 import pytest
@@ -10,7 +11,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import SecretStr
 
-from flext_pipelines.control.redaction import MASK, looks_secret, redacted, redacted_json, redacted_text
+from flext_pipelines.secrets import (
+    MASK,
+    holds_secret,
+    looks_secret,
+    passwords_in,
+    redacted,
+    redacted_json,
+    redacted_text,
+    without_users,
+)
+from tests.rooms.source import modules
 
 SECRET = "hunter2hunter2"
 
@@ -18,12 +29,13 @@ NAMES = [
     "password", "db_password", "PASSWORD", "userPassword", "passwd", "pwd", "passphrase", "secret", "client_secret",
     "token", "access_token", "refreshToken", "AUTH_TOKEN", "api_key", "apiKey", "apikey", "private_key", "privateKey",
     "encryption_key", "signing_key", "aws_secret_access_key", "credentials", "credential", "authorization", "cookie",
-    "connection_string", "dsn", "keytab", "pin", "otp", "ssl_key", "account_key", "wallet_password",
+    "connection_string", "connection_uri", "sqlalchemy_url", "database_uri", "conn_str", "http.auth", "dsn",
+    "keytab", "pin", "otp", "ssl_key", "account_key", "wallet_password",
 ]  # fmt: skip
 HARMLESS = [
     "name", "idempotency_key", "replication_key", "primary_key", "merge_keys", "key", "keys", "tap_name", "monkey",
     "max_tokens", "page_token", "pipeline", "spinning", "author", "passenger", "bypass_count", "compass", "keyboard",
-    "tokenizer_count", "shipping", "signal",
+    "tokenizer_count", "shipping", "signal", "pass_through", "auth_method", "base_url", "api_url",
 ]  # fmt: skip
 
 
@@ -68,6 +80,53 @@ def test_secrets_inside_texts_are_masked(text: str) -> None:
 def test_a_url_keeps_what_is_no_secret() -> None:
     """Of a URL only the password goes."""
     assert redacted_text(f"postgresql://anna:{SECRET}@db:5432/x?a=b") == f"postgresql://anna:{MASK}@db:5432/x?a=b"
+
+
+def test_every_room_asks_the_same_rule() -> None:
+    """What is masked in the audit trail is refused as a setting and masked in what plugins print."""
+    from flext_pipelines.meltano.redaction import Redactor
+    from flext_pipelines.meltano.setting_types import looks_secret as setting_looks_secret
+
+    for name in NAMES:
+        assert setting_looks_secret(name, SECRET), name
+        assert SECRET not in Redactor({name: SECRET})(f"it is {SECRET}"), name
+    for name in HARMLESS:
+        assert setting_looks_secret(name, "value") == looks_secret(name), name
+
+
+def test_patterns_of_secret_names_stand_in_one_module() -> None:
+    """No other module knows words such as ``passw`` or how a URL holds a password; passwords of entries are data."""
+    telling = re.compile(r"""(?<![a-z])r["'][^"'\n]*(?:passw|api_\?\?key|://\[\^)""", re.IGNORECASE)
+    found = [module.place for module in modules() if module.room != "oud" and telling.search(module.text)]
+
+    assert found == ["secrets.py"]
+
+
+def test_values_that_hold_a_secret_are_told() -> None:
+    """By a URL's password, a pair or an object's field; a value without one is not."""
+    assert holds_secret(f"postgresql://anna:{SECRET}@db/x")
+    assert holds_secret({"options": [{"password": SECRET}]})
+    assert not holds_secret({"options": [1, float("inf"), "oracle://db:1521/x"], "name": "x"})
+
+
+def test_passwords_of_urls_are_found_whole() -> None:
+    """Also one that holds an ``@`` or a slash; a port is none."""
+    assert passwords_in(f"see a://u:{SECRET}@h and b://:x/y@z@h or c://h:80/a@b") == {SECRET, "x/y@z"}
+
+
+@pytest.mark.parametrize(
+    ("address", "clean"),
+    [
+        (f"git+https://{SECRET}@host/x", f"git+https://{MASK}@host/x"),
+        (f"https://me:{SECRET}@host/x", f"https://{MASK}@host/x"),
+        ("https://$TOKEN@host/x", "https://$TOKEN@host/x"),
+        ("https://me:${TOKEN}@host/x", "https://me:${TOKEN}@host/x"),
+        ("https://host/a@b", "https://host/a@b"),
+    ],
+)
+def test_the_user_of_a_packages_address_is_secret(address: str, clean: str) -> None:
+    """A token stands there often; a variable's name is none."""
+    assert without_users(address) == clean
 
 
 @pytest.mark.parametrize("text", ["plain", "http://host:80/a@b", "key=value", "a secret", "see https://host/x", ""])
