@@ -8,12 +8,17 @@
     │   ├── CommandBlockFailedError
     │   ├── ConfigError
     │   ├── ConflictError
-    │   │   └── IdempotencyConflictError
+    │   │   ├── ExpiredLotError
+    │   │   ├── IdempotencyConflictError
+    │   │   ├── InsufficientStockError
+    │   │   ├── OverReceiptError
+    │   │   └── ShipmentClosedError
     │   ├── ContractBrokenError
     │   ├── DataDamagedError
     │   ├── ForbiddenError
     │   ├── InternalError
     │   ├── InvalidMessageError
+    │   │   ├── CursorRefusedError
     │   │   └── UnknownMessageError
     │   ├── MapperFailedError
     │   ├── NotFoundError
@@ -31,6 +36,7 @@
     │   ├── ExtractFailedError
     │   ├── InstallInProgressError
     │   ├── LoadFailedError
+    │   ├── OutcomeUnknownError
     │   ├── StorageFullError
     │   ├── TimedOutError
     │   └── UnavailableError
@@ -148,6 +154,10 @@ class UnknownMessageError(InvalidMessageError):
     """No message has that name."""
 
 
+class CursorRefusedError(InvalidMessageError):
+    """A paging cursor that we did not give for this query: changed, cut off, or of another search."""
+
+
 class NotFoundError(PermanentError):
     """The thing named does not exist: a pipeline, plugin, run, stream, table, file."""
 
@@ -158,6 +168,22 @@ class ConflictError(PermanentError):
 
 class IdempotencyConflictError(ConflictError):
     """The idempotency key was used before with another payload."""
+
+
+class InsufficientStockError(ConflictError):
+    """Less stock is available than is asked for. Details say how much, item by item."""
+
+
+class ExpiredLotError(ConflictError):
+    """The lot is past its expiry date, so that it may not become available stock."""
+
+
+class OverReceiptError(ConflictError):
+    """More was received than expected, beyond the tolerance."""
+
+
+class ShipmentClosedError(ConflictError):
+    """The shipment or order is shipped, received in full or cancelled: nothing more may happen to it."""
 
 
 class ForbiddenError(PermanentError):
@@ -250,3 +276,10 @@ class ExtractFailedError(TransientError):
 
 class LoadFailedError(TransientError):
     """The target failed. The bookmark stands where the last loaded batch left it."""
+
+
+class OutcomeUnknownError(TransientError):
+    """The connection broke in the middle of a command, and what came of it could not be found out yet.
+
+    Details carry the ``idempotency_key``: sent again with it, the command is performed only if it was not.
+    """
