@@ -15,6 +15,7 @@
     │   │   └── ShipmentClosedError
     │   ├── ContractBrokenError
     │   ├── DataDamagedError
+    │   ├── DirectoryRefusedError
     │   ├── ForbiddenError
     │   ├── InternalError
     │   ├── InvalidMessageError
@@ -43,7 +44,8 @@
     └── RecordError                 this record only: counted, kept with its reason
         ├── AciSyntaxError
         ├── DnError
-        └── LdifError
+        ├── LdifError
+        └── SchemaSyntaxError
 
 What belongs here: every error that may leave a gateway, a domain or a handler. Foreign errors
 (Meltano exit, database, LDAP, HTTP) are turned into one of these where they are met.
@@ -132,12 +134,26 @@ class LdifError(RecordError):
     """A record of an LDIF file that RFC 2849 does not allow. Details carry ``file``, ``line`` and ``reason``."""
 
 
+class EntryRefusedError(RecordError):
+    """A directory server takes an entry, or a change of one, not. Details carry ``dn``, LDAP ``result`` and its name."""
+
+
 class AciSyntaxError(RecordError):
     """An access directive is not one: ``details`` carry the ``column`` (1-based) and the ``text`` that was read."""
 
     @property
     def column(self) -> int:
         """Where reading stopped, counted from 1."""
+        column = self.details.get("column")
+        return column if isinstance(column, int) else 1
+
+
+class SchemaSyntaxError(RecordError):
+    """A schema definition is not one: ``details`` carry ``column`` (1-based), ``text``, and ``file`` and ``line``."""
+
+    @property
+    def column(self) -> int:
+        """Where reading stopped, counted from 1, in the definition."""
         column = self.details.get("column")
         return column if isinstance(column, int) else 1
 
@@ -200,6 +216,10 @@ class ContractBrokenError(PermanentError):
 
 class DataDamagedError(PermanentError):
     """Stored files are not what was written: missing, changed, or of an unknown format."""
+
+
+class DirectoryRefusedError(PermanentError):
+    """A directory server refuses the work as such: read-only, TLS, a control or policy. Details carry ``result``."""
 
 
 class TransformFailedError(PermanentError):
