@@ -39,6 +39,7 @@ _AFTER_SCHEME = re.compile(r"://([^\s\"'<>]+)")
 _PORT = re.compile(r"\d{1,5}(?:[/?#]|$)")
 _USER = re.compile(r"(?<=://)[^/@\s]+@")
 _VARIABLE = re.compile(r"(?:[^:$]*:)?\$\{?[A-Za-z_]\w*\}?(?::\$\{?[A-Za-z_]\w*\}?)?@")
+_PLACEHOLDER = re.compile(r"\$(?:[A-Z][A-Z0-9_]*|\{\w+\})")
 _NAMED = re.compile(r"(?<![\w.\-])([\w.\-]{1,80})[\"']?\s{0,8}[=:]\s{0,8}")
 _VALUE = re.compile(r"\"(?:\\.|[^\"\\])*(?:\"|\\?\Z)|'(?:\\.|[^'\\])*(?:'|\\?\Z)|[^\s;,&\"'}\]]+", re.DOTALL)
 _BEARER = re.compile(r"(?P<head>\b(?:bearer|basic)\s+)(?P<secret>[a-z0-9._~+/\-]{8,}=*)", re.IGNORECASE)
@@ -60,6 +61,15 @@ def looks_secret(name: str) -> bool:
 def holds_secret(value: object) -> bool:
     """Whether a plain value has a secret in it: the password of a URL, ``name=value``, an object's field."""
     return redacted(value) != _plain(value)
+
+
+def shows_secret(value: object) -> bool:
+    """Whether a text in a plain value shows a secret whatever it is called: a URL's password, a private key."""
+    if isinstance(value, str):
+        return bool(passwords_in(value) or _KEY_BLOCK.search(value))
+    if isinstance(value, dict):
+        return any(shows_secret(inner) for inner in value.values())
+    return isinstance(value, (list, tuple)) and any(shows_secret(inner) for inner in value)
 
 
 def redacted_json(text: str) -> str:
@@ -114,10 +124,11 @@ def without_users(text: str) -> str:
 
 
 def _password(address: str) -> str:
-    """What stands between the first colon and the last ``@`` of a URL is a password, unless it is a port."""
+    """What stands between the first colon and the last ``@`` of a URL, unless it is a port or ``$NAME``."""
     name, colon, rest = address.partition(":")
     password, at, _ = rest.rpartition("@")
-    return "" if not (colon and at) or "/" in name or _PORT.match(rest) else password
+    harmless = not (colon and at) or "/" in name or _PORT.match(rest) or _PLACEHOLDER.fullmatch(password)
+    return "" if harmless else password
 
 
 def _without_password(match: re.Match[str]) -> str:

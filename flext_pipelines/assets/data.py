@@ -7,6 +7,7 @@ obeyed. ``validate`` hands on what it was given; data that break their contract 
 What belongs here: these four ops and their job. What does not: how any of it is done (``commands/data.py``).
 """
 
+import functools
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple, cast
 
@@ -14,6 +15,7 @@ import dagster as dg
 
 from flext_pipelines.assets.bus import BUS
 from flext_pipelines.assets.failures import translated
+from flext_pipelines.assets.guard import guarded_op, refuse
 from flext_pipelines.assets.messages import RESULT, present, send
 from flext_pipelines.assets.run_config import config_fields
 from flext_pipelines.commands import data, registry
@@ -79,7 +81,7 @@ def _op(stage: Stage, spec: MessageSpec) -> dg.OpDefinition:
             reference = reference_text(cast("Mapping[str, object]", answer["reference"]))
             yield dg.Output(reference, metadata={RESULT: dg.MetadataValue.json(dict(answer))})
 
-    return perform
+    return guarded_op(perform, functools.partial(refuse, spec), fields)
 
 
 def reference_text(reference: Mapping[str, object]) -> str:

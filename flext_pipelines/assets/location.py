@@ -16,6 +16,14 @@ import dagster as dg
 from flext_pipelines.assets.bus import BUS, bus_resource
 from flext_pipelines.assets.contracts import contract_checks
 from flext_pipelines.assets.data import data_jobs
+from flext_pipelines.assets.guard import (
+    CheckOverrides,
+    Overrides,
+    guarded_resource,
+    no_check,
+    refuse_overrides,
+    refuse_texts,
+)
 from flext_pipelines.assets.meltano_run import option_fields
 from flext_pipelines.assets.messages import message_job
 from flext_pipelines.assets.pipelines import pipeline_definitions
@@ -58,6 +66,7 @@ def build_definitions(
     Raises:
         ConfigError: An annotation in the project cannot be understood.
     """
+    check = functools.partial(_refuse_secrets, project) if project else no_check
     marts = read_marts(project.root) if project else ()
     after = marts_by_pipeline(marts, [pipeline.name for pipeline in catalogue.pipelines])
     pipelines = pipeline_definitions(catalogue, project.file if project else None, after)
@@ -68,24 +77,38 @@ def build_definitions(
     return dg.Definitions(
         assets=[*pipelines.assets, *(mart_asset(mart) for mart in marts)],
         asset_checks=[*contract_checks(project.root, paths)] if project else [],
-        jobs=[*pipelines.jobs, message_job, *data_jobs(), *plugin_jobs()],
+        jobs=[*pipelines.jobs, message_job(check), *data_jobs(), *plugin_jobs()],
         schedules=pipelines.schedules,
         sensors=sensors,
         resources={
             BUS: bus_resource() if bus is None else dg.ResourceDefinition.hardcoded_resource(bus),
-            RUN_OPTIONS_RESOURCE: run_options(),
+            RUN_OPTIONS_RESOURCE: run_options(check),
         },
         executor=executor,
     )
 
 
-def run_options() -> dg.ResourceDefinition:
+def run_options(check: CheckOverrides) -> dg.ResourceDefinition:
     """The options of one run, for every block of its pipeline; the fields are those of the message."""
-    return dg.ResourceDefinition(
+    fields = option_fields()
+    options = dg.ResourceDefinition(
         resource_fn=_set_options,
-        config_schema=option_fields(),
+        config_schema=fields,
         description="Options of this run, for every block of its pipeline.",
     )
+
+    def refuse_options(config: Mapping[str, object]) -> None:
+        refuse_texts("The options of a run", config)
+        refuse_overrides(config, check)
+
+    return guarded_resource(options, refuse_options, fields)
+
+
+def _refuse_secrets(project: MeltanoProject, overrides: Overrides, environment: str | None) -> None:
+    """Refuse settings that are secret by what their plugins say, all that they inherit included."""
+    from flext_pipelines.meltano.overrides import override_variables
+
+    override_variables(project.in_environment(environment), overrides)
 
 
 def _set_options(context: dg.InitResourceContext) -> dict[str, object]:

@@ -6,6 +6,7 @@ Every command of the mission can be a Dagster run, with logs, status and audit i
 What belongs here: ops and jobs of a single message. What does not: which messages get a job of their own.
 """
 
+import functools
 import json
 from collections.abc import Callable, Iterator, Mapping
 from typing import cast
@@ -14,6 +15,7 @@ import dagster as dg
 
 from flext_pipelines.assets.bus import BUS, context_of
 from flext_pipelines.assets.failures import StepContext, translated
+from flext_pipelines.assets.guard import CheckOverrides, guarded_op, no_check, refuse, refuse_any
 from flext_pipelines.assets.progress import StepLog
 from flext_pipelines.assets.run_config import config_fields, message_from
 from flext_pipelines.commands import registry
@@ -42,14 +44,17 @@ def send(context: StepContext, spec: MessageSpec, payload: Mapping[str, object])
     return json.loads(registry.dump_result(spec, result.unwrap()))
 
 
+ANY_FIELDS = {
+    "message": dg.Field(str, description="Public name, for instance `plugins.InstallPlugin`."),
+    "payload": dg.Field(dict, default_value={}, description="Its fields; `flext messages NAME` lists them."),
+}
+
+
 @dg.op(
     name=MESSAGE_OP,
     out=dg.Out(dg.Nothing),
     required_resource_keys={BUS},
-    config_schema={
-        "message": dg.Field(str, description="Public name, for instance `plugins.InstallPlugin`."),
-        "payload": dg.Field(dict, default_value={}, description="Its fields; `flext messages NAME` lists them."),
-    },
+    config_schema=ANY_FIELDS,
     description="Sends any one command. A secret field takes `{env: NAME}`, never a value.",
 )
 def send_any(context: dg.OpExecutionContext) -> Iterator[dg.Output[None]]:
@@ -66,10 +71,19 @@ def answered(value: object) -> dg.Output[None]:
     return dg.Output(None, metadata={RESULT: dg.MetadataValue.json(shown)})
 
 
-@dg.job(name=MESSAGE_JOB, description="Performs any one command: `ops.send.config` holds its name and fields.")
-def message_job() -> None:
-    """The generic job."""
-    send_any()
+def message_job(check_overrides: CheckOverrides = no_check) -> dg.JobDefinition:
+    """The generic job.
+
+    Args:
+        check_overrides: Refuses settings of plugins that are secret; see ``guard``.
+    """
+    guarded = guarded_op(send_any, refuse_any(check_overrides), ANY_FIELDS)
+
+    @dg.job(name=MESSAGE_JOB, description="Performs any one command: `ops.send.config` holds its name and fields.")
+    def message() -> None:
+        cast("Callable[[], None]", guarded)()
+
+    return message
 
 
 def job_of(name: str, spec: MessageSpec, tags: Mapping[str, str] | None = None) -> dg.JobDefinition:
@@ -96,7 +110,7 @@ def job_of(name: str, spec: MessageSpec, tags: Mapping[str, str] | None = None) 
 
     @dg.job(name=name, description=spec.summary, tags={Tag.MESSAGE: spec.name, **(tags or {})})
     def one_message() -> None:
-        cast("Callable[[], None]", send_one)()
+        cast("Callable[[], None]", guarded_op(send_one, functools.partial(refuse, spec), fields))()
 
     return one_message
 

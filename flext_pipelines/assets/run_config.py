@@ -9,8 +9,8 @@ What belongs here: schemas and parsing, for every job that sends messages. What 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, cast
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, NamedTuple, cast
 
 import dagster as dg
 from dagster import Field
@@ -121,29 +121,52 @@ def message_from(spec: MessageSpec, payload: Mapping[str, object]) -> Message[ob
     Raises:
         InvalidMessageError: A field is wrong, or a secret stands in the config itself.
     """
-    schema = registry.json_schema(spec)
-    return registry.parse(spec, cast("Mapping[str, object]", _with_secrets(spec, schema, schema, payload, ())))
+    return registry.parse(spec, _Reading(spec, registry.json_schema(spec), _from_environment).of(payload))
 
 
-def _with_secrets(spec: MessageSpec, root: Schema, described: Schema, value: object, path: tuple[str, ...]) -> object:
-    described = _resolved(root, described)
-    for alternative in cast("Sequence[Schema]", described.get("anyOf", ())):
-        if _holds_secrets(root, alternative):
-            described = _resolved(root, alternative)
-    if _is_secret(described):
-        return None if value is None else _from_environment(spec, value, path)
-    if isinstance(value, Mapping):
-        properties = cast("Mapping[str, Schema]", described.get("properties", {}))
-        others = described.get("additionalProperties")
-        rest: Schema = others if isinstance(others, Mapping) else {}
-        return {
-            key: _with_secrets(spec, root, properties.get(key, rest), inner, (*path, str(key)))
-            for key, inner in value.items()
-        }
-    items = described.get("items")
-    if isinstance(value, (list, tuple)) and isinstance(items, Mapping):
-        return [_with_secrets(spec, root, items, inner, (*path, str(i))) for i, inner in enumerate(value)]
-    return value
+def names_of_variables(spec: MessageSpec, payload: Mapping[str, object]) -> Mapping[str, object]:
+    """The fields that a run config holds with the names of variables where their secrets would stand.
+
+    Raises:
+        InvalidMessageError: A secret stands in the config itself.
+    """
+    return _Reading(spec, registry.json_schema(spec), _name_of).of(payload)
+
+
+class _Reading(NamedTuple):
+    """A payload on its way from config to a message.
+
+    Attributes:
+        spec: The message.
+        root: Its schema.
+        secret: What takes the place of a secret, given what the config says there.
+    """
+
+    spec: MessageSpec
+    root: Schema
+    secret: Callable[[MessageSpec, object, tuple[str, ...]], str]
+
+    def of(self, payload: Mapping[str, object]) -> Mapping[str, object]:
+        return cast("Mapping[str, object]", self._value(self.root, payload, ()))
+
+    def _value(self, described: Schema, value: object, path: tuple[str, ...]) -> object:
+        described = _resolved(self.root, described)
+        for alternative in cast("Sequence[Schema]", described.get("anyOf", ())):
+            if _holds_secrets(self.root, alternative):
+                described = _resolved(self.root, alternative)
+        if _is_secret(described):
+            return None if value is None else self.secret(self.spec, value, path)
+        if isinstance(value, Mapping):
+            properties = cast("Mapping[str, Schema]", described.get("properties", {}))
+            others = described.get("additionalProperties")
+            rest: Schema = others if isinstance(others, Mapping) else {}
+            return {
+                key: self._value(properties.get(key, rest), inner, (*path, str(key))) for key, inner in value.items()
+            }
+        items = described.get("items")
+        if isinstance(value, (list, tuple)) and isinstance(items, Mapping):
+            return [self._value(items, inner, (*path, str(i))) for i, inner in enumerate(value)]
+        return value
 
 
 def _holds_secrets(root: Schema, described: Schema, depth: int = 0) -> bool:
@@ -156,7 +179,8 @@ def _holds_secrets(root: Schema, described: Schema, depth: int = 0) -> bool:
     return _is_secret(described) or any(_holds_secrets(root, inner, depth + 1) for inner in below)
 
 
-def _from_environment(spec: MessageSpec, value: object, path: tuple[str, ...]) -> str:
+def _name_of(spec: MessageSpec, value: object, path: tuple[str, ...]) -> str:
+    """The variable that a secret field names."""
     field = ".".join(path)
     name = value.get("env") if isinstance(value, Mapping) and set(value) == {"env"} else None
     if not isinstance(name, str):
@@ -166,6 +190,11 @@ def _from_environment(spec: MessageSpec, value: object, path: tuple[str, ...]) -
             f"Put it into an environment variable of the run's process and write `{field}: {{env: NAME}}`",
             {"message": spec.name, "problems": [problem]},
         )
+    return name
+
+
+def _from_environment(spec: MessageSpec, value: object, path: tuple[str, ...]) -> str:
+    name, field = _name_of(spec, value, path), ".".join(path)
     found = environment().get(name)
     if found is None:
         problem = {"path": field, "reason": f"environment variable {name} is not set", "allowed": []}

@@ -14,7 +14,7 @@ import os
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from flext_pipelines.errors import ConfigError, UnavailableError, UsageError
+from flext_pipelines.errors import ConfigError, FlextError, UnavailableError, UsageError
 from flext_pipelines.runs.code import CodeLocation, check_partition, choose_assets
 from flext_pipelines.runs.instance import open_instance
 from flext_pipelines.runs.interrupts import cancel_on_signal
@@ -73,6 +73,7 @@ def launch(
     Raises:
         NotFoundError: No such job, asset, stream or partition.
         UsageError: The run config does not fit the job, or a partition is missing.
+        FlextError: As the job's own check of its run config raised it, for instance because it holds a secret.
         ConfigError: The definitions or the Dagster home are wrong.
         UnavailableError: The storage, or the code server of a detached run, does not answer.
     """
@@ -108,6 +109,7 @@ def _create(
 ) -> DagsterRun:
     """The run in the storage, checked against the job, not started."""
     from dagster import DagsterInvalidConfigError
+    from dagster._core.errors import DagsterConfigMappingFunctionError
 
     job = recon.get_definition()
     assets = choose_assets(job, asset_keys, streams)
@@ -124,6 +126,10 @@ def _create(
             remote_job_origin=code.origin(job.name),
             job_code_origin=recon.get_python_origin(),
         )
+    except DagsterConfigMappingFunctionError as error:
+        if isinstance(error.user_exception, FlextError):
+            raise error.user_exception from None
+        raise
     except DagsterInvalidConfigError as error:
         problems = [str(problem.message) for problem in error.errors]
         raise UsageError(

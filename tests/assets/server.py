@@ -12,7 +12,7 @@ import urllib.request
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TypeVar
+from typing import TypeVar, cast
 
 import psutil
 
@@ -26,7 +26,7 @@ mutation Launch($params: ExecutionParams!) {
   launchRun(executionParams: $params) {
     __typename
     ... on LaunchRunSuccess { run { runId } }
-    ... on PythonError { message }
+    ... on PythonError { message errorChain { error { message } } }
     ... on RunConfigValidationInvalid { errors { message } }
   }
 }
@@ -69,20 +69,27 @@ class Server:
         """The ``data`` of a GraphQL answer."""
         body = json.dumps({"query": query, "variables": variables}).encode()
         request = urllib.request.Request(self.url, body, {"Content-Type": "application/json"})
-        with urllib.request.urlopen(request, timeout=60) as answer:
-            told = json.load(answer)
+        try:
+            with urllib.request.urlopen(request, timeout=60) as answer:
+                told = json.load(answer)
+        except urllib.error.HTTPError as refused:  # Dagster's answer where code of ours raised, which the UI shows
+            told = json.load(refused)
         assert "errors" not in told, told["errors"]
         data: dict[str, object] = told["data"]
         return data
 
     def launch(self, job: str, **params: object) -> str:
         """Launch a job as the launchpad does; the run id."""
-        selector = {"repositoryLocationName": CODE_LOCATION, "repositoryName": REPOSITORY, "jobName": job}
-        data = self.ask(LAUNCH, params={"selector": selector, "runConfigData": {}, **params})
-        launched = data["launchRun"]
-        assert isinstance(launched, dict)
+        launched = self.asked_to_launch(job, **params)
         assert launched["__typename"] == "LaunchRunSuccess", launched
-        return str(launched["run"]["runId"])
+        return str(cast("dict[str, object]", launched["run"])["runId"])
+
+    def asked_to_launch(self, job: str, **params: object) -> dict[str, object]:
+        """What the launchpad is answered, whether there is a run or not."""
+        selector = {"repositoryLocationName": CODE_LOCATION, "repositoryName": REPOSITORY, "jobName": job}
+        launched = self.ask(LAUNCH, params={"selector": selector, "runConfigData": {}, **params})["launchRun"]
+        assert isinstance(launched, dict)
+        return launched
 
     def terminate(self, run: str) -> None:
         """Cancel a run as the UI's button does."""

@@ -13,6 +13,7 @@ import pytest
 from dagster._core.events import EngineEventData
 
 from flext_pipelines.runs.instance import open_instance
+from flext_pipelines.runs.location import message_run_config
 from flext_pipelines.settings import Settings
 from tests.assets.server import Server, served, wait_for
 from tests.meltano.projects import loaded, tap, target, write_project
@@ -139,6 +140,20 @@ def test_the_ui_finds_assets_jobs_schedules_and_sensors(site: Site) -> None:
     assert [(one["name"], one["scheduleState"]["status"]) for one in nodes["schedules"]] == [("nightly", "STOPPED")]
     assert {"failure_alert", "project_files_changed"} == {sensor["name"] for sensor in nodes["sensors"]}
     assert ["quick", "quick"] in [node["assetKey"]["path"] for node in nodes["assetNodes"]]
+
+
+def test_a_secret_in_the_launchpad_never_reaches_the_storage(site: Site) -> None:
+    """The webserver answers with our reason, there is no run, and no file of the home holds the text."""
+    config = message_run_config(
+        "plugins.ConfigurePlugin", {"name": "tap-quick", "settings": {"door": "hunter2hunter2"}}
+    )
+
+    refused = site.server.asked_to_launch("message", runConfigData=config)
+
+    assert refused["__typename"] != "LaunchRunSuccess"
+    assert "settings may hold a secret" in str(refused)
+    stored = [file for file in site.settings.home.rglob("*") if file.is_file() and b"hunter2" in file.read_bytes()]
+    assert stored == []
 
 
 def test_a_run_cancelled_from_graphql_keeps_its_bookmark_and_leaves_no_process(site: Site) -> None:

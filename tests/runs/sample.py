@@ -7,10 +7,12 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Mapping
 from pathlib import Path
 
 import dagster as dg
 
+from flext_pipelines.errors import ForbiddenError
 from flext_pipelines.runs.location import Meta, Tag
 
 NUMBERS = {Meta.ROWS_EXTRACTED: 10, Meta.ROWS_LOADED: 9, Meta.ROWS_REJECTED: 1, Meta.BYTES: 2048, Meta.SECONDS: 0.5}
@@ -110,6 +112,18 @@ def talk(context: dg.OpExecutionContext) -> None:
         time.sleep(0.05)
 
 
+def _no_secret(config: Mapping[str, str]) -> Mapping[str, str]:
+    if "password" in config["word"]:
+        raise ForbiddenError("A password may not stand here", "Name a variable")
+    return config
+
+
+@dg.op(config_schema={"word": str})
+def say(context: dg.OpExecutionContext) -> None:
+    """Log a word of the run config."""
+    context.log.info(context.op_config["word"])
+
+
 @dg.op(pool="tap")
 def draw() -> None:
     """Needs the pool that a killed run may still hold."""
@@ -138,6 +152,7 @@ defs = dg.Definitions(
         ),
         dg.define_asset_job("daily", [dg.AssetKey(["shop", "daily"])]),
         *(_job(op) for op in (fail, crash, wait, note, talk, draw, hold)),
+        _job(say.configured(_no_secret, name="say", config_schema={"word": str})),
     ],
     executor=dg.in_process_executor,
 )

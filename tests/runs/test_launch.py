@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from flext_pipelines.errors import ConfigError, NotFoundError, UsageError
+from flext_pipelines.errors import ConfigError, ForbiddenError, NotFoundError, UsageError
 from flext_pipelines.runs.code import CodeLocation
 from flext_pipelines.runs.gateway import Runs
 from flext_pipelines.runs.instance import open_instance
@@ -55,6 +55,17 @@ def test_an_attached_run_is_a_real_run(runs: Runs) -> None:
     assert record.tags[Tag.ACTOR] == "ana"
     assert record.tags[Tag.PIPELINE] == "shop"
     assert {Tag.PID, Tag.HOST, Tag.PROCESS_STARTED} <= set(record.tags)
+
+
+@pytest.mark.parametrize("attached", [True, False])
+def test_what_the_jobs_own_check_refuses_is_its_error_and_leaves_no_run(runs: Runs, attached: bool) -> None:
+    """A check of run config is asked before the run is stored; its error arrives as it was raised."""
+    config = {"ops": {"say": {"config": {"word": "the password"}}}}
+
+    with pytest.raises(ForbiddenError, match="A password may not stand here"):
+        runs.launch("say_job", run_config=config, attached=attached)
+
+    assert runs.list_runs().runs == ()
 
 
 def test_an_attached_run_prints_nothing(runs: Runs, capfd: pytest.CaptureFixture[str]) -> None:
