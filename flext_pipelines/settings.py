@@ -65,8 +65,47 @@ class Settings(BaseSettings):
     )
     max_concurrent_runs: int = Field(default=10, ge=1, description="Runs that Dagster starts at once.")
     wms_url: SecretStr | None = Field(default=None, description="WMS database; by default SQLite in the home.")
+    wms_backend: Literal["database", "cloud"] = Field(
+        default="database", description="Who answers WMS messages: the WMS database, or Oracle WMS Cloud."
+    )
+    wms_pool_size: int = Field(default=5, ge=1, le=100, description="Most connections of a process to an Oracle WMS.")
+    wms_connect_timeout_seconds: float = Field(
+        default=20, gt=0, description="Longest wait for a connection to the WMS, login included."
+    )
+    wms_call_timeout_seconds: float = Field(
+        default=300, ge=0, description="Longest wait for an Oracle WMS's answer to one statement; 0 is no limit."
+    )
+    wms_wallet_location: Path | None = Field(default=None, description="Folder of an Oracle wallet (ewallet.pem).")
+    wms_wallet_password: SecretStr | None = Field(default=None, description="Password of the Oracle wallet.")
+    wms_cloud_url: str | None = Field(
+        default=None, description="Oracle WMS Cloud: https://<instance>.wms.ocs.oraclecloud.com/<tenant>."
+    )
+    wms_cloud_user: str = Field(default="", description="User of Oracle WMS Cloud (basic authentication).")
+    wms_cloud_password: SecretStr | None = Field(default=None, description="Password of that user.")
+    wms_cloud_token_url: str | None = Field(default=None, description="OAuth2 token endpoint, instead of a password.")
+    wms_cloud_client_id: str = Field(default="", description="OAuth2 client.")
+    wms_cloud_client_secret: SecretStr | None = Field(default=None, description="Secret of the OAuth2 client.")
+    wms_cloud_scope: str = Field(default="", description="OAuth2 scope to ask for.")
+    wms_cloud_facility: str | None = Field(default=None, description="Facility of requests that name none, by code.")
+    wms_cloud_company: str | None = Field(default=None, description="Company of requests that name none, by code.")
+    wms_cloud_timeout_seconds: float = Field(default=60, gt=0, description="Longest wait for one answer of the cloud.")
+    wms_cloud_retries: int = Field(
+        default=3, ge=0, le=20, description="How often a call that may be repeated is repeated."
+    )
+    wms_cloud_retry_wait_seconds: float = Field(
+        default=60, ge=0, description="Longest wait before one repetition, whatever Retry-After says."
+    )
+    wms_cloud_ca_file: Path | None = Field(
+        default=None, description="Certificates to trust instead of the system's, in PEM."
+    )
+    wms_mock_user: str = Field(default="mock", description="User of `flext wms mock-server`.")
+    wms_mock_password: SecretStr = Field(default=SecretStr("mock"), description="Its password.")
     warehouse_url: SecretStr | None = Field(default=None, description="Warehouse; by default DuckDB in the home.")
     landing_root: Path | None = Field(default=None, description="Landing zone of extracted files.")
+    landing_keep: str = Field(
+        default="",
+        description="What stays of each data set after a command wrote or loaded it: 10 versions, 30d, or 10,30d; all.",
+    )
     log_level: Literal["debug", "info", "warning", "error"] = Field(default="info", description="Our own log level.")
 
     @cached_property
