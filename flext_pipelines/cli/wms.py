@@ -6,6 +6,7 @@ import click
 
 from flext_pipelines.cli import output
 from flext_pipelines.cli.session import json_option, send
+from flext_pipelines.cli.wms_mock import mock_server
 
 
 @click.group()
@@ -37,3 +38,6 @@ def seed(orders: int, advance: int, as_json: bool) -> None:
         click.echo(f"Created the sample database: {report.changed:,} rows.")
     else:
         click.echo(f"The sample database was there already; {report.changed:,} rows changed.")
+
+
+wms.add_command(mock_server)
