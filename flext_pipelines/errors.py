@@ -135,7 +135,7 @@ class LdifError(RecordError):
 
 
 class EntryRefusedError(RecordError):
-    """A directory server takes an entry, or a change of one, not. Details carry ``dn``, LDAP ``result`` and its name."""
+    """A directory server refuses an entry, or a change of one. Details carry ``dn``, LDAP ``result`` and its name."""
 
 
 class AciSyntaxError(RecordError):

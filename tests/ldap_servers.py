@@ -1,10 +1,11 @@
-"""A real 389 Directory Server for tests, on a free loopback port, for as long as the test session lasts.
+"""Real directory servers for tests, 389 Directory Server and OpenLDAP's slapd, on free loopback ports.
 
-What belongs here: creating an instance, starting and stopping it, and the ldap-utils that talk to it. What does not:
-anything of ours that is loaded into it.
+What belongs here: creating an instance, starting, stopping and killing it, and the ldap-utils that talk to it. What
+does not: anything of ours that is loaded into it.
 
-Debian's packages: 389-ds-base, python3-lib389, ldap-utils. An instance lives in the machine's own folders, because the
-server does not run from a private tree (its schema path is mangled there), so that this needs root.
+Debian's packages: 389-ds-base, python3-lib389, slapd, slapd-contrib, ldap-utils. An instance of 389 lives in the
+machine's own folders, because the server does not run from a private tree (its schema path is mangled there), so that
+this needs root. Of slapd `-V` prints the version and starts a server on every address: nothing here asks for it.
 """
 
 from __future__ import annotations
@@ -56,8 +57,11 @@ sample_entries = no
 """
 
 
+_MODULES = Path("/usr/lib/ldap")
+
+
 class LdapServerMissingError(Exception):
-    """389 Directory Server or ldap-utils are not installed on this machine, or this is not root."""
+    """A directory server or ldap-utils are not installed on this machine, or this is not root."""
 
 
 class Refused(Exception):  # noqa: N818  an answer of the server, not a fault of the test
@@ -81,8 +85,16 @@ class Ds389:
         process: The server, a child of this process.
     """
 
-    def __init__(self, port: int, password: str, process: subprocess.Popen[bytes]) -> None:
+    root_dn = ROOT_DN
+
+    def __init__(self, port: int, password: str, process: subprocess.Popen[bytes], command: list[str]) -> None:
         self.port, self.password, self.process = port, password, process
+        self._command = command
+
+    @property
+    def url(self) -> str:
+        """Where it listens."""
+        return f"ldap://127.0.0.1:{self.port}"
 
     def run(self, *words: str, dn: str | None = ROOT_DN, password: str | None = None, ldif: str = "") -> str:
         """Run one of the ldap-utils, bound as a user, or anonymously with ``dn=None``, and give its output.
@@ -90,12 +102,7 @@ class Ds389:
         Raises:
             Refused: The server refused.
         """
-        bound = ("-D", dn, "-w", self.password if password is None else password) if dn else ()
-        argv = [words[0], "-x", "-H", f"ldap://127.0.0.1:{self.port}", *bound, *words[1:]]
-        done = subprocess.run(argv, input=ldif, capture_output=True, text=True, check=False, timeout=60)
-        if done.returncode:
-            raise Refused(done.returncode, done.stderr.strip())
-        return done.stdout
+        return _run_tool(self.url, words, dn, self.password if password is None else password, ldif)
 
     def modify(self, ldif: str, *, dn: str | None = ROOT_DN, password: str | None = None) -> None:
         """Apply change records.
@@ -124,15 +131,51 @@ class Ds389:
         """What a subject may do, by the Get Effective Rights control; anonymous is the empty DN."""
         return self.search(attributes, options=("-E", f"!{GET_EFFECTIVE_RIGHTS}=:dn:{subject}"))
 
+    def clear(self) -> None:
+        """Remove every entry but the one of the suffix, and its ``aci``."""
+        for dn in re.findall(r"^dn: (.+)$", self.run("ldapsearch", "-LLL", "-o", "ldif-wrap=no", "-b", SUFFIX, "-s",
+                                                     "one", "1.1"), re.MULTILINE):  # fmt: skip
+            self.run("ldapdelete", "-r", dn)
+        self.modify(f"dn: {SUFFIX}\nchangetype: modify\nreplace: aci\n-\nreplace: description\n")
+
+    def restart(self) -> None:
+        """Start it again on the port and the data that it had, after it ended."""
+        RUNNING.discard(self.process.pid)
+        self.process = _started(self._command)
+        _wait(self)
+
     def stop(self) -> None:
         """SIGTERM, then SIGKILL if it does not go."""
-        if self.process.poll() is None:
-            self.process.send_signal(signal.SIGTERM)
-            try:
-                self.process.wait(20)
-            except subprocess.TimeoutExpired:
-                self.process.kill()
-                self.process.wait()
+        _end(self.process, signal.SIGTERM)
+
+
+def _run_tool(url: str, words: Sequence[str], dn: str | None, password: str, ldif: str) -> str:
+    bound = ("-D", dn, "-w", password) if dn else ()
+    argv = [words[0], "-x", "-H", url, *bound, *words[1:]]
+    done = subprocess.run(argv, input=ldif, capture_output=True, text=True, check=False, timeout=60)
+    if done.returncode:
+        raise Refused(done.returncode, done.stderr.strip())
+    return done.stdout
+
+
+def _started(command: list[str]) -> subprocess.Popen[bytes]:
+    process = subprocess.Popen(
+        command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )  # fmt: skip
+    RUNNING.add(process.pid)
+    return process
+
+
+def _end(process: subprocess.Popen[bytes], wish: signal.Signals) -> None:
+    if process.poll() is None:
+        process.send_signal(signal.SIGCONT)
+        process.send_signal(wish)
+        try:
+            process.wait(20)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+    RUNNING.discard(process.pid)
 
 
 def _missing() -> str:
@@ -165,20 +208,13 @@ def ds389_server() -> Iterator[Ds389]:
     environment = {**os.environ, "PREFIX": str(folder), "PATH": f"{os.environ['PATH']}:/usr/sbin"}
     try:
         port = _create(folder, name, password, environment)
-        instance = f"/etc/dirsrv/slapd-{name}"
-        with (folder / "log").open("wb") as log:
-            process = subprocess.Popen(
-                ["/usr/sbin/ns-slapd", "-D", instance, "-i", str(folder / "pid"), "-d", "0"],
-                stdin=subprocess.DEVNULL, stdout=log, stderr=log,
-            )  # fmt: skip
-        RUNNING.add(process.pid)
-        server = Ds389(port, password, process)
+        command = ["/usr/sbin/ns-slapd", "-D", f"/etc/dirsrv/slapd-{name}", "-i", str(folder / "pid"), "-d", "0"]
+        server = Ds389(port, password, _started(command), command)
         try:
             _wait(server)
             yield server
         finally:
             server.stop()
-            RUNNING.discard(process.pid)
     finally:
         subprocess.run(["dsctl", name, "remove", "--do-it"], env=environment, capture_output=True, check=False)
         shutil.rmtree(folder, ignore_errors=True)
@@ -207,13 +243,113 @@ def _create(folder: Path, name: str, password: str, environment: dict[str, str])
     return port
 
 
-def _wait(server: Ds389) -> None:
+def _wait(server: Ds389 | Slapd) -> None:
     deadline = time.monotonic() + 60
     while time.monotonic() < deadline:
         if server.process.poll() is not None:
-            raise RuntimeError(f"389 Directory Server ended with {server.process.returncode}")
+            raise RuntimeError(f"{type(server).__name__} ended with {server.process.returncode}")
         with suppress(Refused):
             server.run("ldapwhoami")
             return
-        time.sleep(0.05)
-    raise RuntimeError("389 Directory Server does not answer")
+        time.sleep(0.02)
+    raise RuntimeError(f"{type(server).__name__} does not answer")
+
+
+class Slapd:
+    """A running OpenLDAP server with an empty database.
+
+    Attributes:
+        port: The loopback port it listens on.
+        password: Of its root user.
+        process: The server, a child of this process.
+        folder: Its configuration and data.
+    """
+
+    root_dn = f"cn=admin,{SUFFIX}"
+
+    def __init__(self, folder: Path, port: int, tls_port: int | None) -> None:
+        self.folder, self.port, self.tls_port = folder, port, tls_port
+        self.password = secrets.token_hex(8)
+        self.process = self._start()
+
+    @property
+    def url(self) -> str:
+        """Where it listens."""
+        return f"ldap://127.0.0.1:{self.port}"
+
+    @property
+    def tls_url(self) -> str:
+        """Where it listens with TLS."""
+        return f"ldaps://localhost:{self.tls_port}"
+
+    def configure(self, *lines: str, schema: str = "", tls: tuple[Path, Path] | None = None) -> None:
+        """Write its configuration.
+
+        Args:
+            *lines: Further directives of the database.
+            schema: Definitions in the form of slapd.conf.
+            tls: Certificate and key.
+        """
+        modules = [f"moduleload {name}" for name in ("back_mdb", "pw-sha2")]
+        head = [f"include /etc/ldap/schema/{name}.schema" for name in ("core", "cosine", "inetorgperson", "nis")]
+        secure = [f"TLSCertificateFile {tls[0]}", f"TLSCertificateKeyFile {tls[1]}"] if tls else []
+        text = [
+            *head, schema, f"modulepath {_MODULES}", *modules, f"pidfile {self.folder}/pid", "loglevel 0",
+            "sockbuf_max_incoming_auth 4194304", *secure, "database mdb", f'suffix "{SUFFIX}"',
+            f'rootdn "{self.root_dn}"', f"rootpw {self.password}", f"directory {self.folder}/data",
+            "maxsize 1073741824", "dbnosync", "sizelimit unlimited", "index objectClass eq", *lines,
+        ]  # fmt: skip
+        (self.folder / "slapd.conf").write_text("\n".join(text) + "\n", encoding="utf-8")
+
+    def _start(self) -> subprocess.Popen[bytes]:
+        (self.folder / "data").mkdir(exist_ok=True)
+        if not (self.folder / "slapd.conf").exists():
+            self.configure()
+        urls = self.url if self.tls_port is None else f"{self.url}/ ldaps://127.0.0.1:{self.tls_port}/"
+        return _started(["/usr/sbin/slapd", "-d", "0", "-f", str(self.folder / "slapd.conf"), "-h", urls])
+
+    def restart(self) -> None:
+        """Start it again on the ports and the data that it had, after it ended; reads its configuration anew."""
+        RUNNING.discard(self.process.pid)
+        self.process = self._start()
+        _wait(self)
+
+    def run(self, *words: str, dn: str | None = "", password: str | None = None, ldif: str = "") -> str:
+        """Run one of the ldap-utils, bound as its root user, as another, or anonymously with ``dn=None``.
+
+        Raises:
+            Refused: The server refused.
+        """
+        bound = self.root_dn if dn == "" else dn
+        return _run_tool(self.url, words, bound, self.password if password is None else password, ldif)
+
+    def stop(self) -> None:
+        """SIGINT, then SIGKILL if it does not go."""
+        _end(self.process, signal.SIGINT)
+
+
+@contextmanager
+def slapd_server(*, tls: bool = False) -> Iterator[Slapd]:
+    """A fresh server, removed again.
+
+    Args:
+        tls: Whether it gets a second port for TLS; a configuration with a certificate is the caller's.
+
+    Raises:
+        LdapServerMissingError: It cannot be had here.
+    """
+    absent = [name for name in ("ldapsearch", "ldapadd") if shutil.which(name) is None]
+    absent += [] if Path("/usr/sbin/slapd").exists() else ["slapd"]
+    absent += [] if (_MODULES / "pw-sha2.so").exists() else ["slapd's pw-sha2 (slapd-contrib)"]
+    if absent:
+        raise LdapServerMissingError(f"OpenLDAP's slapd is not installed: no {', '.join(absent)}")
+    folder = Path(tempfile.mkdtemp(prefix="flext-slapd-"))
+    try:
+        server = Slapd(folder, _free_port(), _free_port() if tls else None)
+        try:
+            _wait(server)
+            yield server
+        finally:
+            server.stop()
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)

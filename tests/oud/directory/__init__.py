@@ -1,0 +1,1 @@
+"""Facts about live directories, on real servers: slapd and 389 Directory Server."""
