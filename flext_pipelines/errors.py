@@ -44,6 +44,7 @@
     └── RecordError                 this record only: counted, kept with its reason
         ├── AciSyntaxError
         ├── DnError
+        ├── EntryRefusedError
         ├── LdifError
         └── SchemaSyntaxError
 

@@ -32,13 +32,18 @@ def _kept(entry: oid_sample.Entry) -> Iterator[Pair]:
             if known.lower().startswith("orcl") or known.lower() == "device":
                 continue
             raw = known.encode()
-        elif lower.startswith("orcl") or lower in _UNKNOWN_HERE | _OPERATIONAL or not raw:
-            continue
-        elif lower == "userpassword" and raw.startswith(b"{MD4}"):
-            continue
-        elif lower == "displayname" and entry.kind == "group":
-            continue
-        yield name, raw
+        if not _is_left_out(lower, raw, entry.kind):
+            yield name, raw
+
+
+def _is_left_out(name: str, raw: bytes, kind: str) -> bool:
+    return (
+        name.startswith("orcl")
+        or name in _UNKNOWN_HERE | _OPERATIONAL
+        or not raw
+        or (name == "userpassword" and raw.startswith(b"{MD4}"))
+        or (name == "displayname" and kind == "group")
+    )
 
 
 def write_files(folder: Path, count: int) -> list[Path]:
