@@ -40,6 +40,11 @@ _LENGTH = re.compile(r"\{(0|[1-9][0-9]{0,9})\}\Z")
 _EXTENSION = re.compile(r"X-[A-Z_-]+")
 _ESCAPE = re.compile(r"\\(27|5[Cc])")
 _LONE_BACKSLASH = re.compile(r"\\(?!27|5[Cc])")
+_BEHIND_QUOTE = re.compile(
+    r"[)\s{'($]|\Z|(?:NAME|DESC|OBSOLETE|SUP|EQUALITY|ORDERING|SUBSTR|SYNTAX|SINGLE-VALUE|COLLECTIVE"
+    r"|NO-USER-MODIFICATION|USAGE|ABSTRACT|STRUCTURAL|AUXIL[A-Z]*|MUST|MAY|APPLIES|X-[A-Z_-]+)[\s('){]"
+)
+"""What may follow the quote that ends a text; any other quote is part of it."""
 _AUXILIARY = frozenset({"AUXILLARY", "AUXILARY", "AUXILLIARY", "AUXILIARY"})
 _SHOWN = 200
 
@@ -249,8 +254,7 @@ class _Reader:
         start = self._position
         at = start
         while (end := self._text.find("'", at)) >= 0:
-            follows = self._text[end + 1 : end + 2]
-            if not self._tolerant or not follows or follows in ") \t\r\n{'(":
+            if not self._tolerant or _BEHIND_QUOTE.match(self._text, end + 1):
                 self._position = end + 1
                 return self._text[start:end], start
             self._odd("lone-quote", "a quote inside quotes", "kept as text", end)
@@ -371,6 +375,8 @@ class _Reader:
         self._skip()
         start = self._position
         keyword = self._word("a clause or ')'").upper()
+        if not self._text[start - 1].isspace():
+            self._odd("no-space", f"no space before {keyword}", "read as if there were one", start)
         if keyword.startswith("X-") and _EXTENSION.fullmatch(keyword):
             self._apart(keyword)
             self._extension(keyword, start, found)

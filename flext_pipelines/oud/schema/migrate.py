@@ -1,0 +1,228 @@
+"""The whole way of a schema from OID to OUD: read, fix, leave out, order, write.
+
+What belongs here: the order of the steps, and the one entry that is written. What does not: any step.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from flext_pipelines.oud.schema.attributes import fix_attribute
+from flext_pipelines.oud.schema.classes import fix_class, fix_superiors
+from flext_pipelines.oud.schema.closure import Names, settle
+from flext_pipelines.oud.schema.conflicts import leave_out_owned, leave_out_repeated
+from flext_pipelines.oud.schema.drafts import Book, Draft
+from flext_pipelines.oud.schema.elements import AttributeType, ClassKind, ObjectClass, write_definition
+from flext_pipelines.oud.schema.findings import Finding, Severity
+from flext_pipelines.oud.schema.reading import OidSchema, read_all
+from flext_pipelines.oud.schema.spelling import fix_spelling
+from flext_pipelines.oud.schema.target import TargetSchema, target_schema
+from flext_pipelines.oud.schema.view import SchemaView
+
+if TYPE_CHECKING:
+    from flext_pipelines.oud.schema.drafts import Carried
+
+CONVERTED = frozenset({"orclaci", "orclentrylevelaci", "orclcontainerlevelacl"})
+"""OID's access control: its values become ``aci``, so that the target needs no such attributes."""
+
+_HEAD = ((b"objectClass", b"top"), (b"objectClass", b"ldapSubentry"), (b"objectClass", b"subschema"))
+
+
+@dataclass(frozen=True)
+class SchemaMigration:
+    """What becomes of a schema.
+
+    Attributes:
+        attributes: Attribute types that are written, superiors first.
+        classes: Object classes that are written, superiors first.
+        findings: Every remark, by line.
+        renamed: New names of attributes by old ones in lower case: entries and access values must follow.
+        renamed_classes: The same of object classes, which stand in values of ``objectClass``.
+        target: What the server has already.
+        read: How many attribute types and object classes the source defines.
+    """
+
+    attributes: tuple[AttributeType, ...]
+    classes: tuple[ObjectClass, ...]
+    findings: tuple[Finding, ...]
+    renamed: Mapping[str, str]
+    renamed_classes: Mapping[str, str]
+    target: TargetSchema
+    read: int
+
+    @property
+    def attributes_written(self) -> int:
+        """How many attribute types are written."""
+        return len(self.attributes)
+
+    @property
+    def classes_written(self) -> int:
+        """How many object classes are written."""
+        return len(self.classes)
+
+    def count(self, severity: Severity) -> int:
+        """How many findings there are of a severity."""
+        return sum(finding.severity == severity for finding in self.findings)
+
+    @cached_property
+    def view(self) -> SchemaView:
+        """What the target knows when the file is loaded."""
+        return SchemaView((*self.target.elements(), *self.attributes, *self.classes))
+
+    def definitions(self) -> Iterator[tuple[bytes, bytes]]:
+        """Attribute and value of each definition, in the order in which a server can take them one by one."""
+        for attribute in self.attributes:
+            yield b"attributeTypes", write_definition(attribute).encode()
+        for object_class in self.classes:
+            yield b"objectClasses", write_definition(object_class).encode()
+
+    def lines(self) -> Iterator[bytes]:
+        """``99-user.ldif``, line by line with their line ends; the same source gives the same bytes."""
+        from flext_pipelines.oud.ldif.lines import line_of
+
+        for name, value in ((b"dn", b"cn=schema"), *_HEAD, *self.definitions()):
+            yield line_of(name, value) + b"\n"
+
+    def write(self, path: Path) -> None:
+        """Write ``99-user.ldif``; it has its name when it is whole.
+
+        Raises:
+            StorageFullError: No room is left.
+            UnavailableError: The folder does not take the file.
+        """
+        from flext_pipelines.oud.ldif.writer import new_file
+
+        with new_file(path) as file:
+            file.writelines(self.lines())
+
+
+def migrate_schema(
+    source: str | Path | OidSchema | None,
+    *,
+    renames: Mapping[str, str] | None = None,
+    kinds: Mapping[str, ClassKind] | None = None,
+    owned: Path | TargetSchema | None = None,
+    converted: Collection[str] = CONVERTED,
+    lenient: bool = False,
+) -> SchemaMigration:
+    """Make what a schema of OID must become to be loaded by OUD.
+
+    Args:
+        source: OID's schema as LDIF, or as it was read; None for none: only what the target has.
+        renames: New names of attributes and classes by old ones, as the site's rules give them.
+        kinds: Kinds that classes shall have, by name.
+        owned: What the target has: a schema that was exported from it, or one that was read; None for what every OUD
+            has. See ``target_schema``.
+        converted: Attributes that are not carried because their values become something else.
+        lenient: Go on after a record that is no LDIF; a definition that is none is a finding in any case.
+
+    Raises:
+        LdifError: The source is no LDIF.
+        SchemaSyntaxError: A definition of ``owned`` is none.
+        FlextError: A file cannot be read.
+    """
+    target = owned if isinstance(owned, TargetSchema) else target_schema(owned)
+    book = Book(target)
+    if source is None:
+        return _migration(book, [], [], 0)
+    schema = source if isinstance(source, OidSchema) else read_all(source, lenient=lenient)
+    _tell_unread(schema, book)
+    names = {old.lower(): new for old, new in (renames or {}).items()}
+    drafts = _spelled(schema, book, names, {name.lower() for name in converted})
+    drafts = leave_out_owned(leave_out_repeated(drafts, book), book, names)
+    attributes = [draft for draft in drafts if draft.kind == "attributeType"]
+    classes = [draft for draft in drafts if draft.kind == "objectClass"]
+    for draft in attributes:
+        fix_attribute(draft, book)
+    attribute_names = Names("attributeType", attributes, book)
+    attributes = settle(attributes, attribute_names, book)
+    _align_usages(attributes, attribute_names, book)
+    class_names = Names("objectClass", classes, book)
+    for draft in classes:
+        fix_superiors(draft, class_names, book, {name.lower(): kind for name, kind in (kinds or {}).items()})
+    classes = settle(classes, class_names, book)
+    for draft in classes:
+        fix_class(draft, class_names, attribute_names, book)
+    read = sum(one.kind in ("attributeType", "objectClass") for one in schema.definitions)
+    return _migration(book, attributes, classes, read)
+
+
+def _migration(book: Book, attributes: list[Draft], classes: list[Draft], read: int) -> SchemaMigration:
+    return SchemaMigration(
+        attributes=tuple(one.element for one in attributes if isinstance(one.element, AttributeType)),
+        classes=tuple(one.element for one in classes if isinstance(one.element, ObjectClass)),
+        findings=tuple(sorted(book.findings, key=lambda finding: finding.line)),
+        renamed=dict(sorted(book.renames["attributeType"].items())),
+        renamed_classes=dict(sorted(book.renames["objectClass"].items())),
+        target=book.target,
+        read=read,
+    )
+
+
+def _tell_unread(schema: OidSchema, book: Book) -> None:
+    """Findings on what is no definition, and on definitions that a schema file cannot bring."""
+    for fault in schema.faults:
+        what = "the record is left out" if fault.kind is None else "the definition is left out"
+        book.findings.append(
+            Finding("error", fault.line, fault.kind, "", "", "syntax", fault.error.reason, what, fault.column)
+        )
+    for name, lines in schema.not_read.items():
+        book.findings.append(
+            Finding("info", lines[0], None, name, "", "not-read", f"{len(lines)} values of {name}", "not carried")
+        )
+    for kind, element, line, _, _ in schema.definitions:
+        known = book.target.syntaxes if kind == "ldapSyntax" else book.target.rules
+        if kind in ("matchingRule", "ldapSyntax") and not any(key in known for key in element.keys):
+            book.findings.append(
+                Finding("info", line, kind, element.names[0] if element.names else "", element.oid, "code",
+                        f"the target has no such {kind}, which is code and cannot be added by a schema file",
+                        "left out; attributes that use it are changed")
+            )  # fmt: skip
+    if not schema.definitions and not schema.faults:
+        book.findings.append(
+            Finding("error", 1, None, "", "", "empty", f"{schema.file} defines nothing",
+                    "nothing is written; name an export of cn=subschemasubentry")
+        )  # fmt: skip
+
+
+def _spelled(schema: OidSchema, book: Book, renames: Mapping[str, str], converted: Collection[str]) -> list[Draft]:
+    """Drafts of what a schema file can bring, with names and OIDs that a server takes."""
+    drafts = []
+    for defined in schema.definitions:
+        element = defined.element
+        if not isinstance(element, (AttributeType, ObjectClass)):
+            continue
+        draft = Draft(element, element, defined.line)
+        if draft.kind == "attributeType" and any(name.lower() in converted for name in element.names):
+            book.drop("info", draft, "converted", "access control of OID, whose values become aci", "not carried")
+        elif fix_spelling(draft, defined.oddities, book, renames):
+            drafts.append(draft)
+    return drafts
+
+
+def _align_usages(attributes: list[Draft], names: Names, book: Book) -> None:
+    """A subtype has the usage of its superior (RFC 4512 section 2.5.1); one with a syntax does without it instead."""
+    for draft in attributes:
+        element = draft.element
+        assert isinstance(element, AttributeType)
+        above = _attribute(element.superior, names, book)
+        if not isinstance(above, AttributeType) or above.usage == element.usage:
+            continue
+        reason = f"its usage is {element.usage}, that of {above.name} is {above.usage}"
+        if element.syntax is not None:
+            book.note("warning", draft, "usage", reason, "SUP removed")
+            draft.change(superior=None)
+        else:
+            book.note("warning", draft, "usage", reason, f"USAGE {above.usage}")
+            draft.change(usage=above.usage)
+
+
+def _attribute(name: str | None, names: Names, book: Book) -> Carried | None:
+    if name is None:
+        return None
+    draft = names.draft(name)
+    return draft.element if draft is not None else book.target.attributes.get(name.lower())
