@@ -66,7 +66,7 @@ def settings_page() -> str:
     lines = ["# Settings\n", _GENERATED, "Each is an environment variable.\n"]
     lines += ["| variable | type | default | description |", "|---|---|---|---|"]
     for name, field in Settings.model_fields.items():
-        made = "derived" if field.default_factory is not None else json.dumps(field.default)
+        made = "derived" if field.default_factory is not None else json.dumps(field.default, default=str)
         kind = _cell(registry.type_name(field.annotation))
         lines.append(f"| `FLEXT_{name.upper()}` | `{kind}` | `{made}` | {_cell(field.description or '')} |")
     return "\n".join([*lines, ""])

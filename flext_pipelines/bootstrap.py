@@ -102,8 +102,9 @@ def _project_plugins(settings: Settings) -> ProjectPlugins:
 
 def _landing_zone(settings: Settings) -> LandingZone:
     from flext_pipelines.data.landing import LandingZone
+    from flext_pipelines.data.retention import Keep
 
-    return LandingZone(settings.landing)
+    return LandingZone(settings.landing, keep=Keep.parse(settings.landing_keep))
 
 
 def _warehouse(settings: Settings) -> Warehouse:

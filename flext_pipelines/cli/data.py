@@ -10,10 +10,11 @@ from flext_pipelines.cli import output
 from flext_pipelines.cli.options import command_for
 
 if TYPE_CHECKING:
-    from flext_pipelines.commands.data import DatasetSummary, Removed
+    from flext_pipelines.commands.data import Removed
     from flext_pipelines.data.dataset import Manifest
     from flext_pipelines.data.extract import Extraction
     from flext_pipelines.data.load_request import Load
+    from flext_pipelines.data.summary import DatasetSummary
     from flext_pipelines.data.transform import Transformation
     from flext_pipelines.data.validate import ValidationReport
 
@@ -97,6 +98,9 @@ def show_datasets(answer: object) -> None:
     ]
     columns = ("dataset", "latest version", "versions", "rows", "bytes", "made", "watermark")
     output.table("", columns, rows, empty="The landing zone is empty: flext data extract SOURCE TABLE")
+    damaged = [(one.dataset, one.problem) for one in found if one.problem]
+    if damaged:
+        output.table("Damaged", ("dataset", "why"), damaged, empty="")
 
 
 def show_manifest(answer: object) -> None:

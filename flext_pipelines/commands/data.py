@@ -18,13 +18,15 @@ from pydantic import Field, JsonValue, field_validator, model_validator
 from flext_pipelines.commands.message import Command, Context, Message, Query
 from flext_pipelines.data.conditions import Condition, Scalar, time_range
 from flext_pipelines.data.contract import Contract
-from flext_pipelines.data.dataset import LATEST, DataReference, Manifest, Mode, name_for
+from flext_pipelines.data.dataset import LATEST, DataReference, Manifest, name_for
 from flext_pipelines.data.extract import Extraction, extract
 from flext_pipelines.data.formats import OutputFormat
 from flext_pipelines.data.intake import ExtractMode, ExtractRequest
 from flext_pipelines.data.load import load
 from flext_pipelines.data.load_request import Load, LoadMode, LoadRequest
+from flext_pipelines.data.retention import Keep, tidy
 from flext_pipelines.data.rules import Rule
+from flext_pipelines.data.summary import DatasetSummary, summaries
 from flext_pipelines.data.transform import ErrorHandling, Transformation, TransformRequest, fingerprint, transform
 from flext_pipelines.data.validate import MOST_FAILING_ROWS, ValidateRequest, ValidationReport, validate
 from flext_pipelines.data.warehouse.connect import has_password
@@ -215,30 +217,6 @@ class LoadDataCommand(Command[Load]):
         return value
 
 
-class DatasetSummary(Value):
-    """One dataset.
-
-    Attributes:
-        dataset: Its name.
-        version: Its latest version.
-        versions: How many there are.
-        mode: How the latest came to be.
-        rows: Rows of the latest.
-        bytes: Size of the latest.
-        created: When the latest was made.
-        watermark: Replication key value of the latest.
-    """
-
-    dataset: str
-    version: str
-    versions: int
-    mode: Mode
-    rows: int
-    bytes: int
-    created: datetime
-    watermark: str | None
-
-
 class ListDatasetsQuery(Query[tuple[DatasetSummary, ...]]):
     """The datasets of the landing zone, each with its latest version."""
 
@@ -311,10 +289,14 @@ def extract_data(
             echo=sys.stdout.write if context.dagster_run_id else None,
         )
 
-    return extract(landing, request, tap, context.on_progress)
+    extraction = extract(landing, request, tap, context.on_progress)
+    tidy(landing, context.on_progress, extraction.reference)
+    return extraction
 
 
-def validate_data(command: ValidateDataCommand, *, landing: LandingZone, warehouse: Warehouse) -> ValidationReport:
+def validate_data(
+    command: ValidateDataCommand, *, landing: LandingZone, warehouse: Warehouse, context: Context
+) -> ValidationReport:
     """Read the contract, then hold the data against it."""
     from flext_pipelines.data.contract_file import read_contract
 
@@ -334,10 +316,14 @@ def validate_data(command: ValidateDataCommand, *, landing: LandingZone, warehou
         idempotency_key=command.idempotency_key,
         fingerprint=_fingerprint(command),
     )
-    return validate(landing, warehouse, request)
+    report = validate(landing, warehouse, request)
+    tidy(landing, context.on_progress, report.failing)
+    return report
 
 
-def transform_data(command: TransformDataCommand, *, landing: LandingZone, warehouse: Warehouse) -> Transformation:
+def transform_data(
+    command: TransformDataCommand, *, landing: LandingZone, warehouse: Warehouse, context: Context
+) -> Transformation:
     """Apply the rules."""
     request = TransformRequest(
         source=command.input_source,
@@ -351,7 +337,9 @@ def transform_data(command: TransformDataCommand, *, landing: LandingZone, wareh
         idempotency_key=command.idempotency_key,
         fingerprint=_fingerprint(command),
     )
-    return transform(landing, warehouse, request)
+    transformation = transform(landing, warehouse, request)
+    tidy(landing, context.on_progress, transformation.reference, transformation.quarantine)
+    return transformation
 
 
 def load_data(command: LoadDataCommand, *, landing: LandingZone, warehouse: Warehouse, context: Context) -> Load:
@@ -374,27 +362,14 @@ def load_data(command: LoadDataCommand, *, landing: LandingZone, warehouse: Ware
     )
     with landing.scratch() as scratch:
         target = warehouse.connect(command.target_connection)
-        return load(landing, warehouse, target, request, scratch, context.on_progress)
+        loaded = load(landing, warehouse, target, request, scratch, context.on_progress)
+    tidy(landing, context.on_progress, loaded.reference)
+    return loaded
 
 
 def list_datasets(_: ListDatasetsQuery, *, landing: LandingZone) -> tuple[DatasetSummary, ...]:
-    """From the manifests."""
-    found = []
-    for name in landing.datasets():
-        latest = landing.read(name)
-        found.append(
-            DatasetSummary(
-                dataset=name,
-                version=latest.version,
-                versions=len(landing.versions(name)),
-                mode=latest.mode,
-                rows=latest.rows,
-                bytes=latest.bytes,
-                created=latest.created,
-                watermark=latest.watermark,
-            )
-        )
-    return tuple(found)
+    """From the manifests; one that is damaged is named, and the others are listed all the same."""
+    return summaries(landing)
 
 
 def get_dataset(query: GetDatasetQuery, *, landing: LandingZone) -> Manifest:
@@ -406,7 +381,7 @@ def get_dataset(query: GetDatasetQuery, *, landing: LandingZone) -> Manifest:
 
 def prune_dataset(command: PruneDatasetCommand, *, landing: LandingZone) -> Removed:
     """Remove old versions."""
-    return Removed(removed=landing.retain(command.dataset, command.keep, keep_snapshots=command.keep_snapshots))
+    return Removed(removed=landing.retain(command.dataset, Keep(command.keep), keep_snapshots=command.keep_snapshots))
 
 
 def sweep_landing(_: SweepLandingCommand, *, landing: LandingZone) -> Removed:

@@ -17,6 +17,8 @@ from flext_pipelines.values import Value
 
 FORMAT_VERSION = 1
 LATEST = "latest"
+MANIFEST = "manifest.json"
+"""File of a version that says what it holds; it is written last."""
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.@+-]{0,199}")
 _VERSION = re.compile(r"\d{6,}-[a-z]+-\d{8}T\d{6}Z")
 

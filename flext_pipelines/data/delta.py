@@ -11,6 +11,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from flext_pipelines.data.engine import Engine, identifier
+from flext_pipelines.data.retention import chain_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -20,18 +21,10 @@ if TYPE_CHECKING:
     from flext_pipelines.data.intake import ExtractRequest
     from flext_pipelines.data.landing import DatasetWriter, LandingZone
 
-_WHOLE = {"full", "snapshot"}
-
 
 def versions_to_compare(landing: LandingZone, dataset: str, stream: str) -> list[Manifest]:
     """The last version that holds everything, and those after it; oldest first."""
-    found: list[Manifest] = []
-    for manifest in landing.manifests(dataset):
-        if manifest.stream == stream:
-            found.insert(0, manifest)
-            if manifest.mode in _WHOLE:
-                break
-    return found
+    return chain_of(landing.manifests(dataset), stream)[::-1]
 
 
 def write_changes(

@@ -4,7 +4,8 @@ A version appears at once and whole: its parts are written and flushed under a t
 last, then the folder is renamed. Whatever dies before the rename leaves a folder that nobody takes for a
 version, and the next writer of the dataset (or ``sweep``) removes it.
 
-What belongs here: versions, their manifests, locks, checks, retention. What does not: what the rows mean.
+What belongs here: versions, their manifests, locks, checks. What does not: which may go (``retention``), what the
+rows mean.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ import os
 import shutil
 import tempfile
 from contextlib import contextmanager, suppress
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -24,6 +25,7 @@ from pydantic import ValidationError
 from flext_pipelines.data.dataset import (
     FORMAT_VERSION,
     LATEST,
+    MANIFEST,
     Column,
     DataReference,
     Draft,
@@ -36,7 +38,17 @@ from flext_pipelines.data.dataset import (
 )
 from flext_pipelines.data.parts import PartWriter
 from flext_pipelines.data.records import plain
-from flext_pipelines.data.storage import locked, sha256_of, storage_errors, sync_file, sync_folder, write_durably
+from flext_pipelines.data.retention import SETTLING, Keep, leaving
+from flext_pipelines.data.scratch import WORK, scratch_folder, sweep_scratch
+from flext_pipelines.data.storage import (
+    locked,
+    sha256_of,
+    storage_errors,
+    sync_file,
+    sync_folder,
+    unread,
+    write_durably,
+)
 from flext_pipelines.errors import AlreadyRunningError, ConflictError, DataDamagedError, NotFoundError, UsageError
 from flext_pipelines.settings import make_private
 
@@ -45,11 +57,9 @@ if TYPE_CHECKING:
 
     import pyarrow as pa
 
-MANIFEST = "manifest.json"
 _INCOMING = ".incoming-"
 _LEAVING = ".leaving-"
 _LOCK = ".lock"
-_WORK = ".work"
 
 
 def _now() -> datetime:
@@ -62,11 +72,13 @@ class LandingZone:
     Args:
         root: The folder; made when something is first written.
         now: The clock, for names of versions; their order does not depend on it.
+        keep: What stays of a dataset when ``tidy`` is called; None is everything.
     """
 
-    def __init__(self, root: Path, now: Callable[[], datetime] = _now) -> None:
+    def __init__(self, root: Path, now: Callable[[], datetime] = _now, keep: Keep | None = None) -> None:
         self.root = root
         self._now = now
+        self._keep = keep
 
     def datasets(self) -> tuple[str, ...]:
         """Names of the datasets that have a whole version."""
@@ -211,57 +223,62 @@ class LandingZone:
         Raises:
             StorageFullError: No room is left.
         """
-        with storage_errors(self.root):
-            work = self.root / _WORK
-            make_private(work)
-            _remove_dead_work(work)
-            folder = Path(tempfile.mkdtemp(dir=work))
-            with locked(folder / _LOCK, "its own scratch folder"):
-                try:
-                    yield folder
-                finally:
-                    shutil.rmtree(folder, ignore_errors=True)
+        with storage_errors(self.root), scratch_folder(self.root) as folder:
+            yield folder
 
     def sweep(self) -> tuple[str, ...]:
         """Remove what killed writers left behind; the names of what went come back. Living writers keep theirs."""
         if not self.root.is_dir():
             return ()
-        work = self.root / _WORK
-        removed = [f"{_WORK}/{name}" for name in _remove_dead_work(work)] if work.is_dir() else []
-        for folder in sorted(entry for entry in self.root.iterdir() if entry.is_dir() and entry.name != _WORK):
+        removed = [f"{WORK}/{name}" for name in sweep_scratch(self.root)]
+        for folder in sorted(entry for entry in self.root.iterdir() if entry.is_dir() and entry.name != WORK):
             with suppress(AlreadyRunningError), locked(folder / _LOCK, folder.name):
                 removed += [f"{folder.name}/{name}" for name in _remove_leftovers(folder)]
         return tuple(removed)
 
-    def retain(self, dataset: str, keep: int, *, keep_snapshots: bool = True) -> tuple[str, ...]:
-        """Remove all but the newest versions; the names of those removed come back.
+    def retain(
+        self, dataset: str, keep: Keep, *, keep_snapshots: bool = True, settling: timedelta = timedelta(0)
+    ) -> tuple[str, ...]:
+        """Remove old versions; the names of those removed come back.
 
-        The newest version that holds a bookmark always stays, and so does the newest of all.
+        What a bookmark or a delta needs stays (``retention.needed``), and so does what somebody reads right now.
 
         Args:
             dataset: The dataset.
-            keep: How many to keep, at least 1.
+            keep: What stays.
             keep_snapshots: Snapshots neither count nor go.
+            settling: Versions younger than that stay.
 
         Raises:
             AlreadyRunningError: The dataset is being written.
+            DataDamagedError: A manifest cannot be read, so that nobody knows what is needed.
         """
-        if keep < 1:
-            raise UsageError(f"{keep} versions cannot be kept", "Keep at least 1")
         self.read(dataset)
         folder = self.root / dataset
+        removed = []
         with storage_errors(folder), locked(folder / _LOCK, f"dataset {dataset!r}"):
             newest_first = list(self.manifests(dataset))
-            counted = [one for one in newest_first if not (keep_snapshots and one.mode == "snapshot")]
-            stays = {newest_first[0].version, *(one.version for one in counted[:keep])}
-            stays |= {one.version for one in [m for m in newest_first if m.bookmark_after][:1]}
-            leaving = [one.version for one in reversed(counted) if one.version not in stays]
-            for version in leaving:
-                gone = folder / f"{_LEAVING}{version}"
-                (folder / version).rename(gone)
-                shutil.rmtree(gone)
+            for version in leaving(newest_first, keep, self._now(), keep_snapshots=keep_snapshots, settling=settling):
+                with unread(folder / version / MANIFEST) as free:
+                    if free:
+                        gone = folder / f"{_LEAVING}{version}"
+                        (folder / version).rename(gone)
+                        shutil.rmtree(gone)
+                        removed.append(version)
             sync_folder(folder)
-        return tuple(leaving)
+        return tuple(removed)
+
+    def tidy(self, dataset: str) -> tuple[str, ...]:
+        """What the setting wants removed, after a command that wrote or read a dataset; the names of what went.
+
+        Raises:
+            DataDamagedError: A manifest cannot be read; nothing is removed.
+        """
+        if self._keep is None or not self.versions(dataset):
+            return ()
+        with suppress(AlreadyRunningError):  # its next writer does it
+            return self.retain(dataset, self._keep, settling=SETTLING)
+        return ()
 
     def next_version(self, dataset: str, mode: Mode) -> tuple[str, datetime]:
         """Name and time of the version that comes next; call it with the dataset's lock held."""
@@ -382,19 +399,6 @@ def _described(path: Path, rows: int) -> Part:
 
 def _number(version: str) -> int:
     return int(version.partition("-")[0])
-
-
-def _remove_dead_work(work: Path) -> list[str]:
-    """Scratch folders whose lock nobody holds."""
-    removed = []
-    for folder in sorted(work.iterdir()):
-        # A folder whose lock file is not there yet belongs to somebody who is just making it.
-        with suppress(AlreadyRunningError, FileNotFoundError):
-            if (folder / _LOCK).exists():
-                with locked(folder / _LOCK, folder.name):
-                    shutil.rmtree(folder, ignore_errors=True)
-                    removed.append(folder.name)
-    return removed
 
 
 def _remove_leftovers(folder: Path) -> list[str]:

@@ -5,12 +5,14 @@ What belongs here: datasets, files and warehouse tables as relations. What does 
 
 from __future__ import annotations
 
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
+from flext_pipelines.data.dataset import MANIFEST
 from flext_pipelines.data.engine import DEFAULT_MEMORY, Engine
+from flext_pipelines.data.storage import read_lock
 from flext_pipelines.errors import ConfigError, NotFoundError
 
 if TYPE_CHECKING:
@@ -43,11 +45,13 @@ class Origin:
         reference: With its version, if it is a dataset.
         files: Parquet files in order; empty for a table.
         checksum: Of the dataset; None for files and tables.
+        manifest: Of the dataset; who reads it holds a lock on that file, so that retention leaves the version alone.
     """
 
     reference: DataReference
     files: tuple[Path, ...]
     checksum: str | None
+    manifest: Path | None = None
 
 
 def origin_of(landing: LandingZone, reference: DataReference) -> Origin:
@@ -58,7 +62,8 @@ def origin_of(landing: LandingZone, reference: DataReference) -> Origin:
     """
     if reference.dataset is not None:
         manifest = landing.resolve(reference)
-        return Origin(manifest.reference, landing.files(manifest), manifest.checksum)
+        place = landing.folder(manifest) / MANIFEST
+        return Origin(manifest.reference, landing.files(manifest), manifest.checksum, place)
     files = tuple(Path(file) for file in reference.files)
     for file in files:
         if not file.is_file():
@@ -79,7 +84,34 @@ def engine_with(
 
     Raises:
         ConfigError: A table is named, and there is no warehouse.
+        NotFoundError: A version was removed meanwhile.
     """
+    with ExitStack() as held:
+        for origin in origins.values():
+            if origin.manifest is not None:
+                held.enter_context(_being_read(origin.reference, origin.manifest))
+        with _opened(scratch, origins, tables, threads, memory) as engine:
+            yield engine
+
+
+@contextmanager
+def _being_read(reference: DataReference, manifest: Path) -> Iterator[None]:
+    with ExitStack() as held:
+        try:
+            held.enter_context(read_lock(manifest))
+        except FileNotFoundError:
+            raise NotFoundError(
+                f"{reference} was removed while it was about to be read",
+                "Extract it again, or keep more versions (FLEXT_LANDING_KEEP)",
+                {"reference": str(reference)},
+            ) from None
+        yield
+
+
+@contextmanager
+def _opened(
+    scratch: Path, origins: Mapping[str, Origin], tables: Tables | None, threads: int | None, memory: str
+) -> Iterator[Engine]:
     read = [file for origin in origins.values() for file in origin.files]
     with Engine(scratch, read=read, threads=threads, memory=memory) as engine:
         for name, origin in origins.items():

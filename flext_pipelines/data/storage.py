@@ -87,8 +87,13 @@ def sha256_of(path: Path) -> str:
 
 
 @contextmanager
-def locked(path: Path, what: str) -> Iterator[None]:
+def locked(path: Path, what: str, *, wait: bool = False) -> Iterator[None]:
     """Hold a lock that ends with the process, however it ends.
+
+    Args:
+        path: Its file, made if need be.
+        what: What it is about, for the error.
+        wait: Wait for its holder, for work of milliseconds.
 
     Raises:
         AlreadyRunningError: Another thread or process holds it.
@@ -96,7 +101,7 @@ def locked(path: Path, what: str) -> Iterator[None]:
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
     try:
         try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(descriptor, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
         except BlockingIOError:
             raise AlreadyRunningError(
                 f"Something else is writing {what} right now", "Wait until it is done", {"lock": str(path)}
@@ -104,3 +109,29 @@ def locked(path: Path, what: str) -> Iterator[None]:
         yield
     finally:
         os.close(descriptor)
+
+
+@contextmanager
+def read_lock(path: Path) -> Iterator[None]:
+    """Say that a file, and what it stands for, is being read; any number of readers may.
+
+    Raises:
+        FileNotFoundError: It is gone.
+    """
+    with path.open("rb") as file:
+        fcntl.flock(file, fcntl.LOCK_SH)
+        if not path.exists():
+            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(path))
+        yield
+
+
+@contextmanager
+def unread(path: Path) -> Iterator[bool]:
+    """Whether nobody reads the file; as long as this lasts, nobody begins to."""
+    with path.open("rb") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            yield False
+        else:
+            yield True

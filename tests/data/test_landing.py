@@ -7,7 +7,7 @@ import json
 import subprocess
 import sys
 import threading
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,6 +20,9 @@ from hypothesis import strategies as st
 from flext_pipelines.data.dataset import DataReference, Draft
 from flext_pipelines.data.landing import LandingZone
 from flext_pipelines.data.parts import ROWS_PER_GROUP, ROWS_PER_PART
+from flext_pipelines.data.retention import Keep, tidy
+from flext_pipelines.data.sources import engine_with, origin_of
+from flext_pipelines.data.summary import summaries
 from flext_pipelines.errors import (
     AlreadyRunningError,
     ConflictError,
@@ -28,6 +31,7 @@ from flext_pipelines.errors import (
     StorageFullError,
     UsageError,
 )
+from flext_pipelines.values import Progress
 from tests.data.killing import run_killed
 from tests.data.samples import put, rows_of
 
@@ -192,10 +196,99 @@ def test_retention_keeps_the_newest_the_bookmark_and_snapshots(landing: LandingZ
             draft = Draft.model_validate({"mode": mode, "bookmark_after": bookmark})
             kept.append(writer.commit(draft, schema=pa.schema([("id", pa.int64())])).version)
 
-    removed = landing.retain("orders", 1)
+    removed = landing.retain("orders", Keep(1))
 
     assert removed == (kept[0], kept[3])
     assert landing.versions("orders") == (kept[1], kept[2], kept[4])
+
+
+def test_a_version_that_is_being_read_stays(landing: LandingZone) -> None:
+    """Whoever reads a version holds it; it goes when nobody does."""
+    old = put(landing, "orders", pa.table({"id": [1]}))
+    put(landing, "orders", pa.table({"id": [2]}))
+    origin = origin_of(landing, old.reference)
+
+    with landing.scratch() as scratch, engine_with(scratch, {"data": origin}, None) as engine:
+        assert landing.retain("orders", Keep(1)) == ()
+        assert engine.number("SELECT count(*) FROM data") == 1
+    assert landing.retain("orders", Keep(1)) == (old.version,)
+    with (
+        pytest.raises(NotFoundError, match="removed while it was about to be read"),
+        landing.scratch() as scratch,
+        engine_with(scratch, {"data": origin}, None),
+    ):
+        pytest.fail("a version that is gone was opened")
+
+
+def test_retention_runs_by_itself_when_it_is_set(tmp_path: Path) -> None:
+    """By number and age; what was just made stays for the next step of its run; without the setting all stays."""
+    clock = [datetime(2026, 1, 1, tzinfo=UTC)]
+    landing = LandingZone(tmp_path, now=lambda: clock[0], keep=Keep.parse("2,3d"))
+    made = []
+    for _ in range(6):
+        made.append(put(landing, "orders", pa.table({"id": [1]})).version)
+        clock[0] += timedelta(days=1)
+
+    clock[0] = datetime(2026, 1, 6, 0, 30, tzinfo=UTC)
+    told: list[Progress] = []
+    tidy(landing, told.append, DataReference(dataset="orders"), DataReference(table="x"), None)
+
+    assert landing.versions("orders") == tuple(made[3:])
+    assert [one.text for one in told] == [f"Removed 3 old versions of orders: {', '.join(made[:3])}"]
+    assert LandingZone(tmp_path).tidy("orders") == ()
+    hasty = LandingZone(tmp_path, now=lambda: clock[0], keep=Keep(1))
+    assert hasty.tidy("orders") == tuple(made[3:5])
+    put(hasty, "orders", pa.table({"id": [1]}))
+    assert hasty.tidy("orders") == ()
+
+
+def test_a_damaged_manifest_keeps_its_dataset_whole(tmp_path: Path) -> None:
+    """Nobody knows what a version with an unreadable manifest is needed for; the command that tidies goes on."""
+    landing = LandingZone(tmp_path, keep=Keep(1))
+    first = put(landing, "orders", pa.table({"id": [1]}))
+    put(landing, "orders", pa.table({"id": [2]}))
+    (landing.folder(first) / "manifest.json").write_text("{")
+    told: list[Progress] = []
+
+    tidy(landing, told.append, DataReference(dataset="orders"))
+
+    assert len(landing.versions("orders")) == 2
+    assert [one.kind for one in told] == ["warning"]
+    assert "manifest.json is no manifest" in told[0].text
+
+
+def test_one_damaged_manifest_does_not_hide_the_other_datasets(landing: LandingZone) -> None:
+    """The list names it, with the reason, and shows the rest."""
+    broken = put(landing, "broken", pa.table({"id": [1]}))
+    put(landing, "orders", pa.table({"id": [1, 2]}))
+    (landing.folder(broken) / "manifest.json").write_text("{")
+
+    first, second = summaries(landing)
+
+    assert (first.dataset, first.version, first.rows) == ("broken", broken.version, None)
+    assert "manifest.json is no manifest" in str(first.problem)
+    assert (second.dataset, second.rows, second.problem) == ("orders", 2, None)
+
+
+def test_scratch_folders_are_made_by_many_at_once(landing: LandingZone) -> None:
+    """None is taken for dead while it is being made: everybody's folder is there as long as it is used."""
+    faults: list[str] = []
+
+    def work() -> None:
+        for _ in range(40):
+            with landing.scratch() as folder:
+                (folder / "file").write_text("x")
+                if not (folder / "file").exists():
+                    faults.append(str(folder))
+
+    threads = [threading.Thread(target=work) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert faults == []
+    assert list((landing.root / ".work").iterdir()) == []
 
 
 @pytest.mark.process
