@@ -102,8 +102,8 @@ def _below(document: _Document, extends: str, chain: tuple[Path, ...]) -> dict[s
     path = chain[-1].parent / extends
     if not path.is_file():
         near = difflib.get_close_matches(extends, BUILT_IN, 1)
-        raise _error(document, [_Problem(("extends",), f"there is no file {path}, and the built-in rules are "
-                     f"{', '.join(BUILT_IN)} and nothing" + (f"; did you mean {near[0]!r}?" if near else ""))])  # fmt: skip
+        reason = f"there is no file {path}, and the built-in rules are {', '.join(BUILT_IN)} and nothing"
+        raise _error(document, [_Problem(("extends",), reason + (f"; did you mean {near[0]!r}?" if near else ""))])
     if any(path.samefile(one) for one in chain) or len(chain) >= _LONGEST_CHAIN:
         raise _error(document, [_Problem(("extends",), "the files extend each other in a circle")])
     return _resolved(_document(path), (*chain, path))

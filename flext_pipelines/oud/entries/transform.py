@@ -1,0 +1,302 @@
+"""The transformation of entries: rules, schema and names applied to one record after the other.
+
+It works on the record's lines: those that do not change stay the same bytes, folds included. What depends on names
+alone comes from the plan of the entry's kind (``plan``), what depends on the parent from its place (``places``), so
+that the loop only looks at values that must be looked at.
+
+What belongs here: following a plan. What does not: making it, files, order.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from flext_pipelines.oud.entries.access import access_of, access_values
+from flext_pipelines.oud.entries.limits import judge_size
+from flext_pipelines.oud.entries.outcome import Excluded, Kept, Note, Outcome, Phase, Rejected
+from flext_pipelines.oud.entries.places import Named, Places, plain_rdn
+from flext_pipelines.oud.entries.planner import Planner
+from flext_pipelines.oud.entries.repeated import judge, name_key, text_key
+from flext_pipelines.oud.entries.values import Findings, RefusedError, value_of
+from flext_pipelines.oud.ldif.lines import FOLD_MARK, line_of
+from flext_pipelines.oud.ldif.record import Record
+from flext_pipelines.oud.ldif.render import entry_bytes
+
+if TYPE_CHECKING:
+    from flext_pipelines.oud.entries.plan import Plan
+    from flext_pipelines.oud.rules import MigrationRules
+    from flext_pipelines.oud.schema.view import SchemaView
+
+_runs = re.compile(rb"\n(([^:\n]++):.*+(?:\n\2:.*+)*+)").findall
+_mark_folds = re.compile(rb"\n ").sub
+
+_MOST_PLANS = 5_000
+_MOST_LINES = 200
+"""An entry of more lines is one of its kind: runs of lines of one attribute are taken as one, and no plan is kept."""
+_HASH = ord("#")
+
+
+class EntryTransform:
+    """Makes entries of the target from entries of the source. It can be sent to another process.
+
+    Args:
+        rules: What becomes of what.
+        view: What the target knows.
+        source_base: Entries that are not under it are left out; None takes all.
+        target_base: What takes its place; None keeps names.
+
+    Raises:
+        UsageError: A base, or a DN in the rules, is none.
+    """
+
+    def __init__(
+        self,
+        rules: MigrationRules,
+        view: SchemaView,
+        source_base: str | None = None,
+        target_base: str | None = None,
+    ) -> None:
+        self.rules = rules
+        self.view = view
+        self.source_base = source_base
+        self.target_base = target_base
+        renamed = {old.lower(): new.lower() for old, new in rules.attributes.rename.items() if ";" not in old}
+        self._places = Places(
+            rules, source_base, target_base, renamed, hyphens=rules.attributes.underscores == "hyphens"
+        )
+        self._findings = Findings()
+        self._planner = Planner(rules, view, self._places, self._findings)
+        self._names = self._planner.names_pattern().findall
+        self._plans: dict[tuple[bytes, ...], Plan] = {}
+        self._counts: Counter[tuple[str, str]] = Counter()
+        self._adds_names = rules.names.missing_rdn_value == "add"
+        limits = [one for one in (rules.limits.entry_bytes, rules.limits.value_bytes, rules.limits.large_bytes) if one]
+        self._look_at_size = min(limits, default=1 << 62)
+
+    def __reduce__(self) -> tuple[type[EntryTransform], tuple[object, ...]]:
+        """What it was made of; the other process makes its own plans."""
+        return type(self), (self.rules, self.view, self.source_base, self.target_base)
+
+    def counts(self) -> dict[tuple[str, str], int]:
+        """Reason and attribute or class, and how many values of kept entries were dropped for it, so far."""
+        found = Counter(self._counts)
+        for plan in self._plans.values():
+            _count(found, plan)
+        return dict(found)
+
+    def apply(self, record: Record) -> Outcome:
+        """What becomes of one record."""
+        text = record.text
+        if record.changetype is not None or record.refers or text[0] == _HASH:
+            return self._apply_odd(record)
+        written = text[4 : text.index(b"\n")] if text[3:5].strip(b": ") and text[3:4] == b" " else record.dn
+        rdn, _, parent = written.partition(b",")
+        plain = plain_rdn(rdn)
+        place = self._places.place(parent) if plain is not None else None
+        if place is None or plain is None or place.excluded is not None or self._places.is_odd(rdn):
+            found = self._places.named(written)
+            left_out = self._left_out(record, found)
+            if left_out is not None:
+                return left_out
+            assert isinstance(found, Named)
+            named = found
+            naming_type = b"+".join([pair[0] for pair in named.pairs])
+        else:
+            dn = place.dn
+            if dn is not None:
+                dn = rdn + b"," + dn if dn else rdn
+            naming_type = plain[1].lower()
+            key = rdn.lower()
+            named = Named(((naming_type, plain[2]),), key + b"," + place.key if place.key else key, dn, place.depth + 1)
+        names = self._names(text)
+        names.append(naming_type)
+        kind = tuple(names)
+        plan = self._plans.get(kind)
+        if plan is None:
+            if len(names) > _MOST_LINES:
+                return self._apply_large(record, written, named)
+            plan = self._planned(kind, named)
+            if plan is None:
+                return self._apply_odd(record)
+        return self._follow(plan, _lines(record.raw), record, written, named)
+
+    def _left_out(self, record: Record, found: Named | Rejected) -> Excluded | Rejected | None:
+        """The outcome of an entry whose name leaves it out; None when it stays all the same."""
+        if isinstance(found, Rejected):
+            return found._replace(access=access_of(record))
+        if found.excluded is None:
+            return None
+        if found.excepted and any(value.lower() in found.excepted for value in record.values(b"objectclass")):
+            return None
+        return found.excluded._replace(access=access_of(record))
+
+    def _planned(self, kind: tuple[bytes, ...], named: Named) -> Plan | None:
+        """A new plan, remembered; None when the record has comments, which belong to no kind."""
+        if any(name.startswith(b"#") for name in kind):
+            return None
+        if len(self._plans) >= _MOST_PLANS:
+            for plan in self._plans.values():
+                _count(self._counts, plan)
+            self._plans.clear()
+        made = self._plans[kind] = self._planner.plan(kind[:-1], [pair[0] for pair in named.pairs])
+        return made
+
+    def _apply_odd(self, record: Record) -> Outcome:
+        """A record with comments, with values from other files, or one that adds an entry."""
+        if record.changetype not in (None, "add"):
+            return Rejected("change-record", f"the record is a {record.changetype}; a migration takes entries")
+        if record.changetype == "add" or record.refers:
+            raw = entry_bytes(record.dn, record.attributes())
+        else:
+            raw = b"\n".join([line for line in _lines(record.raw) if not line.startswith(b"#")])
+            raw = raw.replace(FOLD_MARK, b"\n ")
+        return self.apply(Record(raw, None, record.line, record.offset))
+
+    def _apply_large(self, record: Record, written: bytes, named: Named) -> Outcome:
+        """A record of very many lines: runs of lines are taken as one, and the plan is made for it alone."""
+        lines = _lines(record.raw)
+        if any(line.startswith(b"#") for line in lines):
+            return self._apply_odd(record)
+        left, empty = self._without_empty(lines)
+        runs = _runs(b"\n".join(left))
+        names = [
+            run.replace(FOLD_MARK, b"") if name.replace(FOLD_MARK, b"").lower() == b"objectclass"
+            else name.replace(FOLD_MARK, b"")
+            for run, name in runs
+        ]  # fmt: skip
+        counts = [run.count(b"\n") + 1 for run, _ in runs]
+        plan = self._planner.plan(names, [pair[0] for pair in named.pairs], counts)
+        outcome = self._follow(plan, [lines[0], *[run for run, _ in runs]], record, written, named)
+        if isinstance(outcome, Kept):
+            self._counts.update(empty)
+            _count(self._counts, plan)
+        return outcome
+
+    def _without_empty(self, lines: list[bytes]) -> tuple[list[bytes], Counter[tuple[str, str]]]:
+        """Lines without those whose value has no length, which are counted; a plan sees no single line of a run."""
+        empty: Counter[tuple[str, str]] = Counter()
+        if self.rules.attributes.empty == "keep":
+            return lines, empty
+        left = []
+        for line in lines:
+            name, _, rest = line.partition(b":")
+            if rest.strip(b": " + FOLD_MARK):
+                left.append(line)
+            else:
+                empty[("empty-value", name.replace(FOLD_MARK, b"").partition(b";")[0].lower().decode())] += 1
+        return left, empty
+
+    def _follow(self, plan: Plan, lines: list[bytes], record: Record, written: bytes, named: Named) -> Outcome:
+        """The outcome by a plan."""
+        findings = self._findings
+        access = access_values(lines, plan, written) if plan.access else ()
+        if plan.rejected is not None:
+            return plan.rejected._replace(access=access)
+        try:
+            tail = self._changed(plan, lines, record, named)
+        except RefusedError as refused:
+            findings.clear()
+            return refused.rejected._replace(access=access)
+        if named.dn is not None:
+            lines[0] = line_of(b"dn", named.dn)
+        notes = plan.notes
+        picked = plan.pick(lines)
+        if findings.drops or findings.notes:
+            picked = [line for line in picked if line]
+            notes += tuple(findings.notes)
+            self._counts.update(findings.drops)
+            findings.clear()
+        raw = b"\n".join((*picked, *tail) if tail else picked)
+        if b"\0" in raw:
+            raw = raw.replace(FOLD_MARK, b"\n ")
+        plan.uses += 1
+        return Kept(
+            self._phase(plan, written), named.key, named.depth, Record(raw, None, record.line, record.offset), access,
+            notes, None if plan.guid is None else value_of(lines[plan.guid]), plan.name_attributes,
+        )  # fmt: skip
+
+    def _changed(self, plan: Plan, lines: list[bytes], record: Record, named: Named) -> tuple[bytes, ...]:
+        """Change the lines; the answer are those that are added.
+
+        Raises:
+            RefusedError: The target, or a rule, refuses the entry.
+        """
+        findings = self._findings
+        if len(record.raw) > self._look_at_size or self.rules.limits.values is not None:
+            judge_size(self.rules.limits, len(record.raw), lines, findings)
+        for place, line in plan.replaced:
+            lines[place] = line
+        for place, step in plan.steps:
+            lines[place] = step(lines[place])
+        for one in plan.repeated:
+            judge(lines, one, findings)
+        tail = plan.tail
+        for name, value in named.pairs:
+            written_as, stand, prefix = plan.naming[name]
+            if not stand or lines[stand[0]] != prefix + value:
+                tail += self._naming_line(written_as, value, [lines[place] for place in stand])
+        if plan.copied:
+            tail += tuple(line_of(name, value_of(lines[place].split(b"\n")[0])) for name, place in plan.copied)
+        if findings.drops:
+            self._look_at_drops(plan, lines)
+        return tail
+
+    def _phase(self, plan: Plan, written: bytes) -> Phase:
+        for phase, below in plan.phases:
+            if not below or self._places.is_below(written, below):
+                return phase
+        return "hierarchy"
+
+    def _naming_line(self, name: bytes, value: bytes, stand: list[bytes]) -> tuple[bytes, ...]:
+        """The line of a value that the RDN gives, when it is not there.
+
+        Raises:
+            RefusedError: The rules refuse the entry for it.
+        """
+        wanted = text_key(value)
+        if any(text_key(value_of(line)) == wanted for lines in stand if lines for line in lines.split(b"\n")):
+            return ()
+        attribute = name.decode()
+        if not self._adds_names:
+            raise RefusedError("rdn-value", f"the entry has no {attribute} with the value that its name gives; add it, "
+                               "or let names.missing_rdn_value do it")  # fmt: skip
+        self._findings.notes.append(Note("rdn-value-added", attribute, f"the value of {attribute} that the name gives "
+                                         "is added"))  # fmt: skip
+        return (line_of(name, value),)
+
+    def _look_at_drops(self, plan: Plan, lines: list[bytes]) -> None:
+        """What follows from values that the steps took out.
+
+        Raises:
+            RefusedError: A class demands the attribute.
+        """
+        for attribute, stand in plan.demanded:
+            if not any(lines[place] for place in stand):
+                raise RefusedError("missing-attribute", f"every value of {attribute} is dropped, and a class of the "
+                                   "entry demands one")  # fmt: skip
+        if plan.passwords and not any(lines[place] for place in plan.passwords):
+            self._findings.notes.append(Note("password-reset", "userpassword", "no password is left; set it anew"))
+
+
+def _lines(raw: bytes) -> list[bytes]:
+    """The lines of a record, continuations marked."""
+    if b"\r" in raw:
+        raw = raw.replace(b"\r\n", b"\n")
+    return _mark_folds(FOLD_MARK, raw).split(b"\n")
+
+
+def _count(counts: Counter[tuple[str, str]], plan: Plan) -> None:
+    for drop, number in plan.drops:
+        counts[drop] += number * plan.uses
+
+
+def references(kept: Kept) -> Iterator[tuple[bytes, bytes, bytes]]:
+    """What an entry of the target names: attribute, value, key of the name. What is no name is passed over."""
+    if kept.name_attributes:
+        wanted = {name.lower() for name in kept.name_attributes}
+        for name, value in kept.record.attributes():
+            if name.lower() in wanted and (key := name_key(value)) is not None:
+                yield name, value, key
