@@ -9,6 +9,7 @@ import click
 
 from flext_pipelines.cli import output
 from flext_pipelines.cli.ldif import diff, ldif
+from flext_pipelines.cli.oud_schema import schema
 from flext_pipelines.cli.performing import perform
 from flext_pipelines.cli.session import json_option
 
@@ -35,6 +36,7 @@ def oud() -> None:
 
 oud.add_command(ldif)
 oud.add_command(diff)
+oud.add_command(schema)
 
 
 @oud.command()

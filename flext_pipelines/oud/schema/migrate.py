@@ -6,15 +6,17 @@ What belongs here: the order of the steps, and the one entry that is written. Wh
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from flext_pipelines.errors import InternalError, SchemaSyntaxError
 from flext_pipelines.oud.schema.attributes import fix_attribute
 from flext_pipelines.oud.schema.classes import fix_class, fix_superiors
 from flext_pipelines.oud.schema.closure import Names, settle
 from flext_pipelines.oud.schema.conflicts import leave_out_owned, leave_out_repeated
+from flext_pipelines.oud.schema.definitions import NUMERIC_OID, parse_definition
 from flext_pipelines.oud.schema.drafts import Book, Draft
 from flext_pipelines.oud.schema.elements import AttributeType, ClassKind, ObjectClass, write_definition
 from flext_pipelines.oud.schema.findings import Finding, Severity
@@ -152,6 +154,7 @@ def migrate_schema(
 
 
 def _migration(book: Book, attributes: list[Draft], classes: list[Draft], read: int) -> SchemaMigration:
+    _prove([*attributes, *classes])
     return SchemaMigration(
         attributes=tuple(one.element for one in attributes if isinstance(one.element, AttributeType)),
         classes=tuple(one.element for one in classes if isinstance(one.element, ObjectClass)),
@@ -160,6 +163,32 @@ def _migration(book: Book, attributes: list[Draft], classes: list[Draft], read: 
         renamed_classes=dict(sorted(book.renames["objectClass"].items())),
         target=book.target,
         read=read,
+    )
+
+
+def _prove(drafts: list[Draft]) -> None:
+    """Read back strictly what would be written: one wrong definition keeps OUD from starting.
+
+    Raises:
+        InternalError: A definition does not read back to itself.
+    """
+    for draft in drafts:
+        numeric = NUMERIC_OID.fullmatch(draft.element.oid)
+        element = draft.element if numeric else replace(draft.element, oid="1.1")
+        text = write_definition(element)
+        try:
+            same = parse_definition(draft.kind, text) == element
+        except SchemaSyntaxError as error:
+            raise _wrong(draft, error.reason) from error
+        if not same:
+            raise _wrong(draft, "it reads back to another definition")
+
+
+def _wrong(draft: Draft, why: str) -> InternalError:
+    return InternalError(
+        f"The {draft.kind} {draft.element.name} of line {draft.line} would be written wrongly: {why}",
+        "Take the definition out of the source, and report it",
+        {"line": draft.line, "oid": draft.original.oid},
     )
 
 
@@ -182,6 +211,10 @@ def _tell_unread(schema: OidSchema, book: Book) -> None:
                         f"the target has no such {kind}, which is code and cannot be added by a schema file",
                         "left out; attributes that use it are changed")
             )  # fmt: skip
+    if schema.ends_mid_line:
+        told = "the file does not end with a line end: legal, and how a file looks that was cut off"
+        last = schema.definitions[-1].line if schema.definitions else 1
+        book.findings.append(Finding("info", last, None, "", "", "ends-mid-line", told, "compare it with the source"))
     if not schema.definitions and not schema.faults:
         book.findings.append(
             Finding("error", 1, None, "", "", "empty", f"{schema.file} defines nothing",
