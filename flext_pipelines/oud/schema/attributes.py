@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from flext_pipelines.oud.schema.definitions import NUMERIC_OID
 from flext_pipelines.oud.schema.elements import AttributeType
 from flext_pipelines.oud.schema.matching import CLAUSES, fix_matching
+from flext_pipelines.oud.schema.scanner import NUMERIC_OID
 
 if TYPE_CHECKING:
     from flext_pipelines.oud.schema.drafts import Book, Draft

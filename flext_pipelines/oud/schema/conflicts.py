@@ -9,8 +9,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from flext_pipelines.oud.schema.definitions import NUMERIC_OID
 from flext_pipelines.oud.schema.elements import AttributeType, ObjectClass, differences
+from flext_pipelines.oud.schema.scanner import NUMERIC_OID
 from flext_pipelines.oud.schema.target import SERVER_ARCS
 from flext_pipelines.oud.schema.view import SchemaView
 

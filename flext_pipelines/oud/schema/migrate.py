@@ -16,11 +16,12 @@ from flext_pipelines.oud.schema.attributes import fix_attribute
 from flext_pipelines.oud.schema.classes import fix_class, fix_superiors
 from flext_pipelines.oud.schema.closure import Names, settle
 from flext_pipelines.oud.schema.conflicts import leave_out_owned, leave_out_repeated
-from flext_pipelines.oud.schema.definitions import NUMERIC_OID, parse_definition
+from flext_pipelines.oud.schema.definitions import parse_definition
 from flext_pipelines.oud.schema.drafts import Book, Draft
 from flext_pipelines.oud.schema.elements import AttributeType, ClassKind, ObjectClass, write_definition
 from flext_pipelines.oud.schema.findings import Finding, Severity
 from flext_pipelines.oud.schema.reading import OidSchema, read_all
+from flext_pipelines.oud.schema.scanner import NUMERIC_OID
 from flext_pipelines.oud.schema.spelling import fix_spelling
 from flext_pipelines.oud.schema.target import TargetSchema, target_schema
 from flext_pipelines.oud.schema.view import SchemaView

@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from flext_pipelines.errors import LdifError, SchemaSyntaxError
 from flext_pipelines.oud.ldif import Record, Reject, read_ldif
-from flext_pipelines.oud.schema.definitions import Oddity, read_definition
+from flext_pipelines.oud.schema.definitions import read_definition
 from flext_pipelines.oud.schema.elements import Element, ElementKind
+from flext_pipelines.oud.schema.scanner import Oddity
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

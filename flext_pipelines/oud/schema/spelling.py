@@ -10,12 +10,12 @@ import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from flext_pipelines.oud.schema.definitions import DESCR, NUMERIC_OID
+from flext_pipelines.oud.schema.scanner import DESCR, NUMERIC_OID
 
 if TYPE_CHECKING:
-    from flext_pipelines.oud.schema.definitions import Oddity
     from flext_pipelines.oud.schema.drafts import Book, Draft
     from flext_pipelines.oud.schema.findings import Severity
+    from flext_pipelines.oud.schema.scanner import Oddity
 
 _NAME_OID = re.compile(r"[A-Za-z][A-Za-z0-9-]*-oid", re.IGNORECASE)
 _NO_DESCRIPTION = frozenset({"none", "null"})
