@@ -1,0 +1,158 @@
+"""What of a migration needs a person, and what a reader should know.
+
+What belongs here: the lists at the head of the report. What does not: the figures they are made of.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from pydantic import JsonValue
+
+from flext_pipelines.oud.migration.reading import RESETS, PartResult
+from flext_pipelines.oud.migration.report import Need, Report, Warning
+
+_GLOBAL_STEPS = (
+    "dsconfig get-access-control-handler-prop --property global-aci",
+    "dsconfig set-access-control-handler-prop --remove global-aci:'<the value named \"Anonymous read access\">'",
+    "dsconfig set-access-control-handler-prop --remove global-aci:'<the value named \"Self entry modification\">'",
+)
+
+
+def needs_of(report: Report, reading: Mapping[str, JsonValue], read: PartResult) -> Iterator[Need]:
+    """What needs a person, the gravest first."""
+    if not report.proof.holds:
+        yield Need(
+            code="over-grant", count=report.proof.gained, text="rights that OID did not grant",
+            action="Do not load the aci values before each difference is understood", where="Proof",
+        )  # fmt: skip
+    yield from _records(report, read)
+    yield from _access(report)
+    errors = sum(line.severity == "error" for line in report.schema_part.findings)
+    if errors:
+        yield Need(
+            code="schema", count=errors, text="definitions of the schema that are not carried over, or were guessed",
+            action="Decide on each; entries that use them are changed or rejected", where="Schema",
+        )  # fmt: skip
+    resets = read.side.get(RESETS, 0)
+    if resets:
+        yield Need(
+            code="password-reset", count=resets, text="accounts whose password OUD cannot verify",
+            action="Set new passwords; until then nobody can bind as these", where=f"side/{RESETS}.csv",
+        )  # fmt: skip
+    for note in (*report.notes, *report.dropped):
+        if note.severity == "warning" and not note.code.startswith("password-"):
+            about = f" ({note.about})" if note.about else ""
+            yield Need(
+                code=note.code, count=note.count, text=f"{note.meaning}{about}",
+                action="Look at the examples, and decide; a rule can say it for all", where="Notes",
+            )  # fmt: skip
+
+
+def _records(report: Report, read: PartResult) -> Iterator[Need]:
+    for code, count in report.account.rejected.items():
+        yield Need(
+            code=f"rejected-{code}", count=count, text=f"records rejected: {code}",
+            action="Mend them in the source, or with a rule, and migrate again", where="05-rejected-0001.ldif",
+        )  # fmt: skip
+    if read.cut_off:
+        yield Need(
+            code="cut-off", count=1, text="the export does not end with a line end, as a file that was cut off",
+            action="Compare its number of entries with the source's; export it again if they differ", where="Inputs",
+        )  # fmt: skip
+
+
+def _access(report: Report) -> Iterator[Need]:
+    figures = report.access
+    if figures.unreadable:
+        yield Need(
+            code="access-unreadable", count=figures.unreadable, text="access values that are no directives",
+            action="What they denied is unknown: look at what is granted above each", where="Access control",
+        )  # fmt: skip
+    if figures.partly:
+        yield Need(
+            code="access-left-out", count=figures.partly, text="access values of which something is left out",
+            action="Somebody may do less than before: say it otherwise, or accept it", where="Access control",
+        )  # fmt: skip
+    if figures.refused:
+        yield Need(
+            code="access-refused", count=figures.refused, text="aci values that OUD would refuse; they are not written",
+            action="Report it, with the original", where="Access control",
+        )  # fmt: skip
+
+
+def warnings_of(report: Report, reading: Mapping[str, JsonValue], read: PartResult) -> Iterator[Warning]:
+    """What a reader should know."""
+    yield Warning(
+        code="global-aci",
+        text=(
+            "OUD's default global ACIs let anyone read, search and compare nearly every attribute, and users write some "
+            "of their own. They are in the same pool as the aci values of this result: leaving a right out denies "
+            "nothing while they are there. Look at them, and remove what OID did not grant, before users are let in"
+        ),
+        steps=_GLOBAL_STEPS,
+    )
+    if not report.access.root_policy:
+        yield Warning(
+            code="no-root-policy",
+            text=(
+                "The root DSE's policy was not given (--root-policy). A subtree export does not hold it, so that what "
+                "OID granted from above the base is not converted; for browsing, OID's default was assumed"
+            ),
+        )
+    if not report.schema_part.given:
+        yield Warning(code="no-schema", text="No schema was given (--schema): attributes of the site are unknown")
+    if not reading["base_is_there"]:
+        yield Warning(code="no-base-entry", text=f"The export holds no entry {report.base_dn}: the target must have it")
+    yield from _tree_warnings(report, reading)
+    if report.account.counters.processed:
+        yield Warning(
+            code="pre-encoded",
+            text=(
+                "Passwords are hashes. import-ldif takes them; over LDAP the password policy must allow it while they "
+                "are loaded"
+            ),
+            steps=(
+                'dsconfig set-password-policy-prop --policy-name "Default Password Policy" '
+                "--set allow-pre-encoded-passwords:true",
+            ),
+        )
+    yield Warning(
+        code="evidence",
+        text=(
+            "Neither OID nor OUD can run where this tool is tested. What is said of OUD rests on the source of OpenDJ, "
+            "its sibling, and on Oracle's documents; 389 Directory Server and OpenLDAP were used as servers"
+        ),
+    )
+
+
+def _tree_warnings(report: Report, reading: Mapping[str, JsonValue]) -> Iterator[Warning]:
+    if reading["moved_to_a_later_phase"]:
+        yield Warning(
+            code="later-phase",
+            text=(
+                f"{reading['moved_to_a_later_phase']} entries stand below users or groups, and are written with those, "
+                "so that parents come first"
+            ),
+        )
+    if report.references.dangling:
+        listed = ", ".join(f"{count} of {name}" for name, count in report.references.dangling.items())
+        yield Warning(
+            code="dangling",
+            text=f"{report.references.dangling_count} values name entries that are not in the result: {listed}. "
+            "They are written as they are, and listed in side/dangling-references.csv",
+        )
+    if report.references.cycles:
+        yield Warning(code="cycles", text=f"{len(report.references.cycles)} circles of groups that contain each other")
+    if report.access.gone:
+        yield Warning(
+            code="access-gone", text=f"{report.access.gone} access values belong to entries that do not migrate"
+        )
+    if report.proof.points and report.proof.probed < report.proof.points:
+        yield Warning(
+            code="proof-sampled",
+            text=(
+                f"The proof asked about {report.proof.probed} of {report.proof.points} policy points, of "
+                f"{report.proof.kinds} kinds; --probes asks more"
+            ),
+        )

@@ -1,0 +1,75 @@
+"""Names of the source as the result has them, for access control.
+
+What belongs here: which name an entry that access values speak of has in the result, if it is there.
+What does not: names of the entries themselves (``flext_pipelines.oud.entries``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from flext_pipelines.errors import DnError
+from flext_pipelines.oud.dn import normal_key, parse_dn
+from flext_pipelines.oud.migration.lookup import Written
+
+_MOST_REMEMBERED = 100_000
+
+
+class NewNames:
+    """Where the names of access values go.
+
+    Args:
+        moved: A name in the result's form, whether or not it is there.
+        written: The entries of the result.
+        base: The result's base.
+
+    Attributes:
+        base: The same.
+    """
+
+    def __init__(self, moved: Callable[[bytes], bytes], written: Written, base: str) -> None:
+        self.base = base
+        self._moved, self._written = moved, written
+        self._base = parse_dn(base)
+        self._known: dict[str, str | None] = {}
+        self._supposed: dict[str, str | None] = {}
+
+    def place(self, dn: str) -> str | None:
+        """The new name of an entry; None for one that is not in the result."""
+        if dn not in self._known:
+            self._forget()
+            new = self._moved(dn.encode("utf-8", "surrogateescape"))
+            self._known[dn] = _text(new) if self._is_there(new) else None
+        return self._known[dn]
+
+    def suppose(self, dn: str) -> str | None:
+        """The same, and also a name for somebody who is made up: a stranger, or a new entry below one that is there."""
+        if dn not in self._supposed:
+            self._supposed[dn] = self.place(dn) or self._made_up(dn)
+        return self._supposed[dn]
+
+    def _made_up(self, dn: str) -> str | None:
+        new = self._moved(dn.encode("utf-8", "surrogateescape"))
+        try:
+            name = parse_dn(new)
+        except DnError:
+            return None
+        above = name.parent()
+        if not name.is_under(self._base) or (above is not None and self._is_there(bytes(above))):
+            return _text(new)
+        return None
+
+    def _is_there(self, new: bytes) -> bool:
+        try:
+            return normal_key(new) == self._base.key or self._written.find(new) is not None
+        except DnError:
+            return False
+
+    def _forget(self) -> None:
+        if len(self._known) >= _MOST_REMEMBERED:
+            self._known.clear()
+            self._supposed.clear()
+
+
+def _text(name: bytes) -> str:
+    return name.decode("utf-8", "surrogateescape")

@@ -1,0 +1,251 @@
+"""The phases, one function each: from what those before left in the folder to files and figures.
+
+What belongs here: joining the parts. What does not: the parts, and the order of phases (``migrate``).
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+from pydantic import JsonValue
+
+from flext_pipelines.oud.acl.options import ConversionOptions
+from flext_pipelines.oud.dn import normal_key
+from flext_pipelines.oud.migration.access import Access, convert_access, merged, review_lines, write_access
+from flext_pipelines.oud.migration.accounting import summed
+from flext_pipelines.oud.migration.files import NumberedFiles, WrittenFile, file_there, write_file
+from flext_pipelines.oud.migration.knowledge import Knowledge
+from flext_pipelines.oud.migration.lookup import Written
+from flext_pipelines.oud.migration.naming import NewNames
+from flext_pipelines.oud.migration.origins import Origins, write_origins
+from flext_pipelines.oud.migration.parts import read_parts
+from flext_pipelines.oud.migration.plan import ENTRY_PHASES, PREFIXES, EntryPhase, MigrationPlan
+from flext_pipelines.oud.migration.policy import FoundValue, export_values, root_values
+from flext_pipelines.oud.migration.probing import Probing
+from flext_pipelines.oud.migration.reading import GUIDS, RESETS, RESULT, PartResult
+from flext_pipelines.oud.migration.references import check_references
+from flext_pipelines.oud.migration.rejected import join_lists, rejected_records, write_excluded, write_rejected
+from flext_pipelines.oud.migration.rows import Stacks
+from flext_pipelines.oud.migration.samples import sample_below
+from flext_pipelines.oud.migration.source import Source
+from flext_pipelines.oud.migration.spool import key_hash
+from flext_pipelines.oud.migration.stage import PhaseRecord, Stage
+from flext_pipelines.oud.migration.tree import Tree, load_tree, make_tree
+from flext_pipelines.oud.migration.writing import Changes, write_entries
+from flext_pipelines.values import Progress
+
+SCHEMA_FILE = "00-schema/99-user.ldif"
+EXCLUDED_FILE = "excluded.csv"
+ACCESS_FILE = "access.jsonl"
+DANGLING_FILE = "side/dangling-references.csv"
+SIDE_FILES = {GUIDS: ("dn", "orclguid"), RESETS: ("dn", "reason")}
+
+Figures = dict[str, JsonValue]
+
+
+class Phases:
+    """The phases of one migration, in one process.
+
+    Args:
+        plan: What is asked.
+        stage: The folder.
+        on_progress: Told what is done.
+    """
+
+    def __init__(self, plan: MigrationPlan, stage: Stage, on_progress: Callable[[Progress], None]) -> None:
+        self.plan, self.stage, self.on_progress = plan, stage, on_progress
+        self.knowledge = Knowledge(plan)
+        self._access: Access | None = None
+
+    # Folders.
+
+    @property
+    def tree_folder(self) -> Path:
+        """The arrays of the tree."""
+        return self.stage.work / "tree"
+
+    def parts(self) -> list[Path]:
+        """The folders of the parts, in the order of the export."""
+        return sorted((self.stage.work / "parts").iterdir())
+
+    def part_results(self) -> list[PartResult]:
+        """What was read of each part."""
+        return [PartResult.model_validate_json((part / RESULT).read_bytes()) for part in self.parts()]
+
+    # Phases.
+
+    def schema(self) -> PhaseRecord:
+        """``99-user.ldif``, and every finding."""
+        schema = self.knowledge.schema
+        findings: list[JsonValue] = [dict(finding._asdict()) for finding in schema.findings]
+        figures: Figures = {
+            "given": self.plan.schema_file is not None, "read": schema.read, "attributes": schema.attributes_written,
+            "classes": schema.classes_written, "findings": findings,
+        }  # fmt: skip
+        if self.plan.schema_file is None:
+            return PhaseRecord(result=figures)
+        file = write_file(self.stage.folder, SCHEMA_FILE, b"".join(schema.lines()), 1)
+        return PhaseRecord(files=(file,), result=figures)
+
+    def read(self) -> PhaseRecord:
+        """Spools, the tree, and which entries a proof will ask about."""
+        for name in ("parts", "tree"):
+            shutil.rmtree(self.stage.work / name, ignore_errors=True)
+            (self.stage.work / name).mkdir()
+        results = read_parts(
+            self.plan, self.knowledge.transform, self.stage.work / "parts", on_progress=self.on_progress
+        )
+        stacks = Stacks(self.parts())
+        base = normal_key(self.knowledge.moved(self.plan.base_dn.encode()))
+        tree, first_lines = make_tree(stacks, base, self.tree_folder)
+        write_origins(stacks, self.tree_folder)
+        self._keep("first-lines.json", {str(entry): line for entry, line in first_lines.items()})
+        self._keep("samples.json", {str(point): found for point, found in self._samples(stacks, tree, base).items()})
+        total = summed(results)
+        fates = tree.fates()
+        figures: Figures = {
+            "read": total.model_dump(mode="json"), "kept": dict(tree.counts()), "duplicates": fates[1],
+            "orphans": fates[2], "base_is_there": tree.find(base) is not None,
+            "moved_to_a_later_phase": _moved_later(stacks, tree),
+        }  # fmt: skip
+        return PhaseRecord(result=figures)
+
+    def entries(self, phase: EntryPhase) -> PhaseRecord:
+        """The numbered files of one kind of entries."""
+        tree, number = load_tree(self.tree_folder), ENTRY_PHASES.index(phase)
+        stacks = Stacks(self.parts())
+        changes: Changes = {}
+        if self.plan.merge_aci:
+            with self._written(tree) as written:
+                changes = merged(self.access(written).acis, written)
+        with self._files(PREFIXES[phase]) as files:
+            count = write_entries(
+                number, stacks, tree, files, changes=changes, on_progress=self.on_progress, name=phase
+            )
+        tree.save_places(self.tree_folder)
+        extra: list[WrittenFile] = []
+        figures: Figures = {"written": count}
+        if phase == ENTRY_PHASES[-1]:
+            figures["references"] = self._check_references(stacks, tree)
+            extra.append(file_there(self.stage.folder, DANGLING_FILE))
+        return PhaseRecord(files=(*files.written, *extra), result=figures)
+
+    def acls(self) -> PhaseRecord:
+        """The access values, and the proof."""
+        tree = load_tree(self.tree_folder)
+        with self._written(tree) as written, Source(self.plan.export) as source:
+            access = self.access(written)
+            with self._files(PREFIXES["acls"]) as files:
+                if not self.plan.merge_aci:
+                    write_access(access.acis, files)
+            listed = write_file(self.stage.folder, ACCESS_FILE, b"".join(review_lines(access.reviewed)))
+            proof = self._probing(access, written, source).prove(self.plan.probes, self._tell_probed)
+        figures: Figures = {"access": access.figures.model_dump(mode="json"), "proof": proof.model_dump(mode="json")}
+        return PhaseRecord(files=(*files.written, listed), result=figures)
+
+    def rejected(self) -> PhaseRecord:
+        """What did not go, and the side files."""
+        tree, parts, folder = load_tree(self.tree_folder), self.parts(), self.stage.folder
+        first_lines = {int(entry): line for entry, line in self._kept("first-lines.json").items()}
+        with Source(self.plan.export) as source, self._files(PREFIXES["rejected"], version_line=False) as files:
+            records = rejected_records(parts, tree, Origins(self.tree_folder), first_lines, source)
+            counts = write_rejected(records, files)
+        write_excluded(parts, folder / EXCLUDED_FILE)
+        extra = [file_there(folder, EXCLUDED_FILE)]
+        side = summed(self.part_results()).side
+        for name, head in SIDE_FILES.items():
+            if side.get(name):
+                (folder / "side").mkdir(exist_ok=True)
+                join_lists(parts, f"{name}.csv", head, folder / "side" / f"{name}.csv")
+                extra.append(file_there(folder, f"side/{name}.csv"))
+        return PhaseRecord(files=(*files.written, *extra), result={"rejected": dict(counts)})
+
+    # What they share.
+
+    def access(self, written: Written) -> Access:
+        """The converted policy; once in a process."""
+        if self._access is None:
+            names = self.names(written)
+            options = ConversionOptions(
+                self.plan.flavour, self.plan.ssf, names.place, self.knowledge.attribute, (self.plan.new_base,)
+            )
+            values = self.policy()
+            complete = any(not found.value.dn.strip() for found in values)
+            self._access = convert_access(values, options, written, complete=complete)
+        return self._access
+
+    def policy(self) -> list[FoundValue]:
+        """The whole policy: the root's own values first."""
+        root = root_values(self.plan.root_policy) if self.plan.root_policy is not None else []
+        found = export_values(self.parts())
+        return [*root, *(one for one in found if not root or one.value.dn.strip())]
+
+    def names(self, written: Written) -> NewNames:
+        """Where names of access values go."""
+        return NewNames(self.knowledge.moved, written, self.plan.new_base)
+
+    def _probing(self, access: Access, written: Written, source: Source) -> Probing:
+        return Probing(
+            values=[one.value for one in self.policy()], complete=access.policy.complete, acis=access.acis,
+            names=self.names(written), written=written, origins=Origins(self.tree_folder), source=source,
+            samples={int(point): found for point, found in self._kept("samples.json").items()},
+            flavour=self.plan.flavour,
+        )  # fmt: skip
+
+    def _samples(self, stacks: Stacks, tree: Tree, base: bytes) -> dict[int, list[int]]:
+        """Entries below every policy point that is kept, and below the base, where the root's policy is asked about."""
+        holders: dict[int, int] = {}
+        for name in {base: None, **{self._key(found.value.dn): None for found in export_values(self.parts())}}:
+            entry = tree.find(name)
+            if entry is not None:
+                holders[int.from_bytes(key_hash(name), "little")] = entry
+        return sample_below(stacks, tree, holders)
+
+    def _key(self, dn: str) -> bytes:
+        return normal_key(self.knowledge.moved(dn.encode("utf-8", "surrogateescape")))
+
+    def _check_references(self, stacks: Stacks, tree: Tree) -> JsonValue:
+        listing = self.stage.folder / DANGLING_FILE
+        listing.parent.mkdir(exist_ok=True)
+        with self._written(tree) as written:
+            found = check_references(self.parts(), self.part_results(), stacks, tree, written, listing)
+        result: JsonValue = found.model_dump(mode="json")
+        return result
+
+    @contextmanager
+    def _files(self, prefix: str, *, version_line: bool | None = None) -> Iterator[NumberedFiles]:
+        """Numbered files that are closed at the end, or left as they are when something fails."""
+        wanted = self.plan.version_line if version_line is None else version_line
+        for old in self.stage.folder.glob(f"{prefix}-*.ldif"):
+            old.unlink()
+        files = NumberedFiles(self.stage.folder, prefix, self.plan.file_bytes, version_line=wanted)
+        try:
+            yield files
+            files.close()
+        finally:
+            files.abandon()
+
+    def _written(self, tree: Tree) -> Written:
+        return Written(self.stage.folder, tree)
+
+    def _tell_probed(self, done: int, of: int) -> None:
+        self.on_progress(Progress(kind="count", stream="policy points proved", side="loaded", rows=done))
+
+    def _keep(self, name: str, value: Mapping[str, JsonValue] | Mapping[str, object]) -> None:
+        (self.tree_folder / name).write_text(json.dumps(value), encoding="utf-8")
+
+    def _kept(self, name: str) -> dict[str, list[int]]:
+        found: dict[str, list[int]] = json.loads((self.tree_folder / name).read_text(encoding="utf-8"))
+        return found
+
+
+def _moved_later(stacks: Stacks, tree: Tree) -> int:
+    """Entries that are written in a later phase than their own, because what stands above them is."""
+    return sum(
+        int(np.count_nonzero(tree.phase[stack.first : stack.first + stack.count] > stack.phase)) for stack in stacks
+    )

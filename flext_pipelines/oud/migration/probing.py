@@ -1,0 +1,244 @@
+"""The proof of a result: both access models asked the same questions, about entries and subjects of the export.
+
+Policy points that differ in nothing but names are of one kind: a realm has one for each of its units. Each kind is
+probed once before any is probed twice, until the questions are used up; how many of how many were probed is said.
+
+What belongs here: choosing what is asked. What does not: asking (``flext_pipelines.oud.acl.proof``).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from flext_pipelines.errors import AciSyntaxError
+from flext_pipelines.oud.acl.aci import Flavour
+from flext_pipelines.oud.acl.names import Name, parent, parse_name
+from flext_pipelines.oud.acl.oid_policy import AccessValue, OidPolicy
+from flext_pipelines.oud.acl.probes import Entry
+from flext_pipelines.oud.acl.proof import Difference, ProofReport, prove
+from flext_pipelines.oud.acl.sampling import subjects_of
+from flext_pipelines.oud.dn import parse_dn
+from flext_pipelines.oud.ldif.record import Record
+from flext_pipelines.oud.migration.lookup import Written
+from flext_pipelines.oud.migration.naming import NewNames
+from flext_pipelines.oud.migration.origins import Origins
+from flext_pipelines.oud.migration.source import Source
+from flext_pipelines.values import Value
+
+_DEEPEST = 4
+"""Groups within groups that are followed."""
+_MOST_DIFFERENCES = 500
+_MOST_MEMBERS = 3
+_ALWAYS = frozenset({"objectclass", "cn", "uid", "sn", "userpassword", "member", "uniquemember", "owner"})
+_QUOTED = re.compile(r'"[^"]*"')
+_QUOTE = '""'
+_WORDS = re.compile(r"[A-Za-z][A-Za-z0-9-]*")
+
+
+class Proof(Value):
+    """What the proof found.
+
+    Attributes:
+        points: Policy points of entries that migrate.
+        kinds: How many kinds of them there are.
+        probed: Points that were probed.
+        entries: Entries asked about.
+        probes: Questions asked of both models.
+        granted: Questions that both answer with yes.
+        gained: Rights that are more than OID granted. The proof holds when there is none.
+        lost: Rights that OID granted and the new directory does not.
+        differences: The first of them.
+    """
+
+    points: int = 0
+    kinds: int = 0
+    probed: int = 0
+    entries: int = 0
+    probes: int = 0
+    granted: int = 0
+    gained: int = 0
+    lost: int = 0
+    differences: tuple[Difference, ...] = ()
+
+    @property
+    def holds(self) -> bool:
+        """True when nobody gained anything."""
+        return self.gained == 0
+
+
+@dataclass(frozen=True)
+class Probing:
+    """What a proof works on.
+
+    Attributes:
+        values: The policy, with names of the source.
+        complete: The root DSE's policy is among the values.
+        acis: The values that were written, by new name.
+        names: Where names go.
+        written: The entries of the result.
+        origins: Where they stand in the export.
+        source: The export.
+        samples: Entries below each policy point; see ``sample_below``.
+        flavour: The dialect.
+    """
+
+    values: Sequence[AccessValue]
+    complete: bool
+    acis: Mapping[str, tuple[str, ...]]
+    names: NewNames
+    written: Written
+    origins: Origins
+    source: Source
+    samples: Mapping[int, Sequence[int]]
+    flavour: Flavour
+
+    def prove(self, budget: int, on_point: Callable[[int, int], None]) -> Proof:
+        """Ask.
+
+        Args:
+            budget: Questions after which no further policy point is begun.
+            on_point: Told how many points of how many are probed.
+        """
+        by_point = self._by_point()
+        kinds = self._kinds(by_point)
+        acis: dict[Name, list[tuple[str, str]]] = {}
+        for dn, texts in self.acis.items():
+            acis.setdefault(parse_name(dn), []).extend((dn, text) for text in texts)
+        totals = dict.fromkeys(("probed", "entries", "probes", "granted", "gained", "lost"), 0)
+        lines: dict[Difference, None] = {}
+        for point in _in_turn(kinds):
+            if totals["probes"] >= budget:
+                break
+            found, entries = self._prove_point(point, by_point, acis)
+            for name in ("probes", "granted", "gained", "lost"):
+                totals[name] += getattr(found, name)
+            totals["probed"] += 1
+            totals["entries"] += entries
+            lines.update(dict.fromkeys(found.differences))
+            on_point(totals["probed"], len(by_point))
+        shown = sorted(lines, key=lambda one: (one.kind, one.dn, one.subject, one.right, one.attribute))
+        points = sum(len(same) for same in kinds)
+        return Proof(
+            points=points, kinds=len(kinds), differences=tuple(shown[:_MOST_DIFFERENCES]), **totals
+        )
+
+    def _by_point(self) -> dict[Name, list[AccessValue]]:
+        found: dict[Name, list[AccessValue]] = {}
+        for value in self.values:
+            try:
+                found.setdefault(parse_name(value.dn), []).append(value)
+            except AciSyntaxError:
+                continue
+        return found
+
+    def _kinds(self, by_point: Mapping[Name, Sequence[AccessValue]]) -> list[list[Name]]:
+        """The policy points that migrate, by kind, in the order of the export."""
+        kinds: dict[tuple[object, ...], list[Name]] = {}
+        for point, values in by_point.items():
+            if point and self.names.place(values[0].dn) is None:
+                continue
+            above = tuple(_shape(by_point[name]) for name in _upwards(point) if name != point and name in by_point)
+            kinds.setdefault((_shape(values), above), []).append(point)
+        return list(kinds.values())
+
+    def _prove_point(
+        self, point: Name, by_point: Mapping[Name, Sequence[AccessValue]], acis: Mapping[Name, Sequence[tuple[str, str]]]
+    ) -> tuple[ProofReport, int]:
+        """Ask about one policy point: with everything that stands on the way from the root to its entries."""
+        ids = self._ids(point, by_point)
+        records = [self.source.record(self.origins[entry]) for entry in ids]
+        way = dict.fromkeys(name for record in records for name in _upwards(_name_of(record)))
+        values = [value for name in way for value in by_point.get(name, ())]
+        policy = OidPolicy(values, complete=self.complete)
+        words = frozenset(word.lower() for value in values for word in _WORDS.findall(value.text)) | _ALWAYS
+        entries = {entry.name: entry for entry in (_entry(record, words) for record in records)}
+        new_way = dict.fromkeys(
+            name for entry in entries.values() for name in _upwards(parse_name(self.names.suppose(entry.dn) or ""))
+        )
+        held = [one for name in new_way for one in acis.get(name, ())]
+        subjects = subjects_of(policy, entries, self._groups(policy))
+        report = prove(entries.values(), policy, held, subjects, flavour=self.flavour, place=self.names.suppose)
+        return report, len(entries)
+
+    def _ids(self, point: Name, by_point: Mapping[Name, Sequence[AccessValue]]) -> list[int]:
+        """The entries to ask about: the point, those above it as far as they migrate, and samples below."""
+        dn = by_point[point][0].dn if point else ""
+        place = self.names.place(dn) if point else self.names.base
+        own = self.written.find(place) if place else None
+        found = [own] if own is not None else []
+        name = parse_dn(place.encode("utf-8", "surrogateescape")) if place else None
+        while name is not None and (name := name.parent()) is not None:
+            above = self.written.find(bytes(name))
+            if above is None:
+                break
+            found.append(above)
+        return [*found, *(self.samples.get(own, ()) if own is not None else ())]
+
+    def _groups(self, policy: OidPolicy) -> dict[Name, frozenset[Name]]:
+        """A few members of each group that the policy names, with those of the groups that they are in."""
+        found: dict[Name, set[Name]] = {}
+        for directive in policy.directives():
+            for clause in directive.clauses:
+                if clause.entity.kind == "group":
+                    for member, groups in self._members(clause.entity.value, (), ()):
+                        found.setdefault(member, set()).update(groups)
+        return {name: frozenset(groups) for name, groups in found.items()}
+
+    def _members(
+        self, dn: str, above: tuple[Name, ...], seen: tuple[int, ...]
+    ) -> Iterator[tuple[Name, tuple[Name, ...]]]:
+        """Members of a group, and of groups in it."""
+        place = self.names.place(dn)
+        entry = self.written.find(place) if place else None
+        if entry is None or entry in seen or len(seen) >= _DEEPEST:
+            return
+        record = self.source.record(self.origins[entry])
+        groups = (*above, parse_name(record.dn_text))
+        members = [*record.values(b"uniquemember"), *record.values(b"member")]
+        for value in members[:_MOST_MEMBERS]:
+            text = value.decode("utf-8", "surrogateescape")
+            try:
+                name = parse_name(text)
+            except AciSyntaxError:
+                continue
+            if name:
+                yield name, groups
+                yield from self._members(text, groups, (*seen, entry))
+
+
+def _in_turn(kinds: Sequence[Sequence[Name]]) -> Iterator[Name]:
+    """The first of each kind, then the second of each, and so on."""
+    for number in range(max((len(same) for same in kinds), default=0)):
+        for same in kinds:
+            if number < len(same):
+                yield same[number]
+
+
+def _shape(values: Sequence[AccessValue]) -> tuple[str, ...]:
+    """What is the same for policy points of one kind: their values without the names in them."""
+    return tuple(f"{value.kind} {' '.join(_QUOTED.sub(_QUOTE, value.text).lower().split())}" for value in values)
+
+
+def _upwards(name: Name) -> Iterator[Name]:
+    """A name and those above it, the root's too."""
+    yield name
+    while name:
+        name = parent(name)
+        yield name
+
+
+def _name_of(record: Record) -> Name:
+    return parse_name(record.dn.decode("utf-8", "surrogateescape"))
+
+
+def _entry(record: Record, words: frozenset[str]) -> Entry:
+    """A record as the models see it, with the attributes that can make a difference."""
+    values: dict[str, tuple[str, ...]] = {}
+    for written, several in record.mapping().items():
+        name = written.partition(b";")[0].decode()
+        if name in words:
+            texts = tuple(value.decode("utf-8", "surrogateescape") for value in several)
+            values[name] = values.get(name, ()) + texts
+    return Entry(record.dn.decode("utf-8", "surrogateescape"), values)

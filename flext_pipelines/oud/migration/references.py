@@ -1,0 +1,159 @@
+"""Values that name entries: which name one that is not there, and which groups contain themselves.
+
+What belongs here: the rows that reading left, held against the tree. What does not: reading values.
+"""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+from pydantic import Field
+
+from flext_pipelines.oud.migration.lookup import Written
+from flext_pipelines.oud.migration.reading import REFERENCES, PartResult, target_of
+from flext_pipelines.oud.migration.rows import Stacks
+from flext_pipelines.oud.migration.tree import Tree
+from flext_pipelines.values import Value
+
+MEMBERS = frozenset({"member", "uniquemember"})
+_REFERENCE_TYPE = np.dtype([("target", "<u8"), ("source", "<u8"), ("name", "u1")])
+_AT_ONCE = 500_000
+_MOST_CYCLES = 100
+_MOST_ROUNDS = 1000
+"""Of leaving out what nothing leads to, or what leads nowhere; chains that are longer are walked."""
+
+Edges = npt.NDArray[np.int64]
+
+
+class References(Value):
+    """What the entries of the result refer to.
+
+    Attributes:
+        checked: Values looked at.
+        dangling: Of them, those that name no entry of the result, by attribute.
+        cycles: Groups that contain themselves through each other, each as the names around the circle.
+    """
+
+    checked: int = 0
+    dangling: dict[str, int] = Field(default_factory=dict)
+    cycles: tuple[tuple[str, ...], ...] = ()
+
+    @property
+    def dangling_count(self) -> int:
+        """All of them."""
+        return sum(self.dangling.values())
+
+
+def check_references(
+    parts: Sequence[Path], results: Sequence[PartResult], stacks: Stacks, tree: Tree, written: Written, listing: Path
+) -> References:
+    """Hold every reference of a kept entry against the tree.
+
+    Args:
+        parts: Folders of the parts.
+        results: What was read of each.
+        stacks: The entries.
+        tree: Which are kept.
+        written: The result, asked for the names of those that dangle.
+        listing: A CSV file for every dangling reference: entry, attribute, value.
+
+    Returns:
+        The figures.
+    """
+    checked, dangling = 0, dict[str, int]()
+    edges: list[Edges] = []
+    with listing.open("w", encoding="utf-8", newline="") as file:
+        rows = csv.writer(file, lineterminator="\n")
+        rows.writerow(("entry", "attribute", "value"))
+        for part, result in zip(parts, results, strict=True):
+            members = [number for number, name in enumerate(result.names) if name in MEMBERS]
+            for chunk in _chunks(part):
+                sources = tree.positions(chunk["source"])
+                targets = tree.positions(chunk["target"])
+                checked += int(np.count_nonzero(sources >= 0))
+                lost = (sources >= 0) & (targets < 0)
+                for number, count in enumerate(np.bincount(chunk["name"][lost], minlength=len(result.names))):
+                    if count:
+                        name = result.names[number]
+                        dangling[name] = dangling.get(name, 0) + int(count)
+                rows.writerows(_told(chunk[lost], sources[lost], result.names, written))
+                inside = (sources >= stacks.groups) & (targets >= stacks.groups) & np.isin(chunk["name"], members)
+                edges.append(np.stack([sources[inside], targets[inside]], axis=1))
+    found = np.concatenate(edges) if edges else np.empty((0, 2), dtype=np.int64)
+    cycles = [
+        tuple(written.record(entry).dn_text for entry in circle) for circle in circles(found)[:_MOST_CYCLES]
+    ]
+    return References(checked=checked, dangling=dict(sorted(dangling.items())), cycles=tuple(cycles))
+
+
+def _chunks(part: Path) -> Iterator[npt.NDArray[np.void]]:
+    with (part / REFERENCES).open("rb") as file:
+        while len(rows := np.fromfile(file, dtype=_REFERENCE_TYPE, count=_AT_ONCE)):
+            yield rows
+
+
+def _told(
+    lost: npt.NDArray[np.void], sources: Edges, names: Sequence[str], written: Written
+) -> Iterator[tuple[str, str, str]]:
+    """Entry, attribute and value of dangling references: each entry is read once for all of its own."""
+    wanted: dict[int, set[int]] = {}
+    for row, source in zip(lost, sources.tolist(), strict=True):
+        wanted.setdefault(source, set()).add(int(row["target"]))
+    listed = {name.encode() for name in names}
+    for source, targets in wanted.items():
+        record = written.record(source)
+        for name, value in record.attributes():
+            if name.partition(b";")[0].lower() in listed and target_of(value) in targets:
+                yield record.dn_text, name.decode(), value.decode("utf-8", "backslashreplace")
+
+
+def circles(edges: Edges) -> list[tuple[int, ...]]:
+    """Circles in a graph: one for each entry that contains itself, not counted twice.
+
+    Args:
+        edges: From and to, a row each.
+
+    Returns:
+        The entries around each circle, beginning with the smallest id.
+    """
+    left = edges
+    for _ in range(_MOST_ROUNDS):
+        inner = np.isin(left[:, 0], left[:, 1]) & np.isin(left[:, 1], left[:, 0])
+        if not len(left) or inner.all():
+            break
+        left = left[inner]
+    above: dict[int, list[int]] = {}
+    for source, target in left.tolist():
+        above.setdefault(source, []).append(target)
+    found: dict[tuple[int, ...], None] = {}
+    done: set[int] = set()
+    for start in sorted(above):
+        for circle in _circles_from(start, above, done):
+            smallest = circle.index(min(circle))
+            found.setdefault((*circle[smallest:], *circle[:smallest]))
+    return list(found)
+
+
+def _circles_from(start: int, above: dict[int, list[int]], done: set[int]) -> Iterator[tuple[int, ...]]:
+    """The circles that a walk meets for the first time; without recursion, because chains may be long."""
+    if start in done:
+        return
+    path, places = [start], {start: 0}
+    branches = [iter(sorted(above.get(start, ())))]
+    while branches:
+        step = next(branches[-1], None)
+        if step is None:
+            branches.pop()
+            last = path.pop()
+            del places[last]
+            done.add(last)
+        elif step in places:
+            yield tuple(path[places[step] :])
+        elif step not in done:
+            places[step] = len(path)
+            path.append(step)
+            branches.append(iter(sorted(above.get(step, ()))))

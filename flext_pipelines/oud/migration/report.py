@@ -1,0 +1,267 @@
+"""The report as values: what was asked, what became of everything, what needs a person.
+
+It holds no time and no path of a machine: the same input gives the same bytes. When a run was made, Dagster knows.
+
+What belongs here: putting together what the phases left. What does not: how it looks (``markdown``, ``html``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Literal
+
+from pydantic import JsonValue
+
+from flext_pipelines.oud.entries.outcome import REASONS, severity
+from flext_pipelines.oud.migration.access import AccessFigures, ReviewedValue
+from flext_pipelines.oud.migration.accounting import Account, account
+from flext_pipelines.oud.migration.files import WrittenFile
+from flext_pipelines.oud.migration.plan import ENTRY_PHASES, PHASES, MigrationPlan
+from flext_pipelines.oud.migration.probing import Proof
+from flext_pipelines.oud.migration.reading import NoteCount, PartResult
+from flext_pipelines.oud.migration.references import References
+from flext_pipelines.oud.migration.stage import InputFile, Stage
+from flext_pipelines.values import Value
+
+FORMAT = 1
+
+
+class PhaseRow(Value):
+    """One phase in the report's table.
+
+    Attributes:
+        phase: The phase.
+        files: Files written.
+        records: Records in them.
+        bytes: Bytes of them.
+    """
+
+    phase: str
+    files: int
+    records: int
+    bytes: int
+
+
+class SchemaLine(Value):
+    """One finding on the schema.
+
+    Attributes:
+        severity: ``error``, ``warning`` or ``info``.
+        line: Of the schema file.
+        name: What it is about.
+        code: What kind of finding.
+        reason: What stands there.
+        fix: What was done.
+    """
+
+    severity: str
+    line: int
+    name: str
+    code: str
+    reason: str
+    fix: str
+
+
+class SchemaPart(Value):
+    """The schema phase.
+
+    Attributes:
+        given: Whether there was a schema file.
+        read: Definitions read.
+        attributes: Attribute types written.
+        classes: Object classes written.
+        findings: Every finding.
+    """
+
+    given: bool = False
+    read: int = 0
+    attributes: int = 0
+    classes: int = 0
+    findings: tuple[SchemaLine, ...] = ()
+
+
+class NoteLine(Value):
+    """Something that was done to entries.
+
+    Attributes:
+        code: What.
+        about: Attribute or class.
+        severity: ``warning`` needs a person.
+        meaning: The code in words.
+        count: How often.
+        examples: The first entries.
+    """
+
+    code: str
+    about: str
+    severity: str
+    meaning: str
+    count: int
+    examples: tuple[str, ...] = ()
+
+
+class Need(Value):
+    """Something that needs a person.
+
+    Attributes:
+        code: What kind of thing.
+        count: How many.
+        text: What it is.
+        action: What to do.
+        where: The file or chapter that lists them.
+    """
+
+    code: str
+    count: int
+    text: str
+    action: str
+    where: str
+
+
+class Warning(Value):  # noqa: A001  the word of the field; nobody imports the builtin here
+    """Something that a reader should know, and that stops nobody.
+
+    Attributes:
+        code: What kind of thing.
+        text: What it is.
+        steps: Commands, if there are some.
+    """
+
+    code: str
+    text: str
+    steps: tuple[str, ...] = ()
+
+
+class Report(Value):
+    """A migration, reported.
+
+    Attributes:
+        format: Of this report.
+        base_dn: The base in the source.
+        new_base: The base in the result.
+        flavour: Dialect of the aci values.
+        inputs: What was read, with checksums.
+        options: What shaped the result.
+        account: What became of every record.
+        phases: The table of phases.
+        files: What was written, with checksums.
+        schema_part: The schema.
+        notes: What was done to entries.
+        dropped: Values of kept entries that were dropped.
+        access: Access control in figures.
+        review: Access values of which something is left out.
+        proof: The proof.
+        references: What entries refer to.
+        side: Lines of the side files.
+        warnings: What a reader should know.
+        needs: What needs a person; empty when nothing does.
+    """
+
+    format: int = FORMAT
+    base_dn: str
+    new_base: str
+    flavour: Literal["oud", "389"]
+    inputs: dict[str, InputFile]
+    options: dict[str, JsonValue]
+    account: Account
+    phases: tuple[PhaseRow, ...]
+    files: tuple[WrittenFile, ...]
+    schema_part: SchemaPart
+    notes: tuple[NoteLine, ...]
+    dropped: tuple[NoteLine, ...]
+    access: AccessFigures
+    review: tuple[ReviewedValue, ...]
+    proof: Proof
+    references: References
+    side: dict[str, int]
+    warnings: tuple[Warning, ...]
+    needs: tuple[Need, ...]
+
+    @property
+    def clean(self) -> bool:
+        """Whether nothing needs a person."""
+        return not self.needs
+
+
+def make_report(plan: MigrationPlan, stage: Stage, review: Sequence[ReviewedValue]) -> Report:
+    """Put together what the phases left.
+
+    Raises:
+        InternalError: The sum does not come out.
+    """
+    from flext_pipelines.oud.migration.judgement import needs_of, warnings_of
+
+    reading = stage.result("read")
+    read = PartResult.model_validate(reading["read"])
+    rejected: Mapping[str, int] = stage.result("rejected")["rejected"]  # type: ignore[assignment]  # as the phase wrote it
+    written = {phase: _number(stage.result(phase)["written"]) for phase in ENTRY_PHASES}
+    schema = SchemaPart.model_validate(_schema_fields(stage.result("schema")))
+    draft = Report(
+        base_dn=plan.base_dn,
+        new_base=plan.new_base,
+        flavour=plan.flavour,
+        inputs=stage.state.inputs,
+        options=stage.state.options,
+        account=account(read, written, rejected),
+        phases=tuple(_rows(stage)),
+        files=tuple(sorted(stage.files(*PHASES[:-1]), key=lambda file: file.name)),
+        schema_part=schema,
+        notes=tuple(_lines(read.notes)),
+        dropped=tuple(_lines({kind: NoteCount(count=count) for kind, count in read.dropped.items()})),
+        access=AccessFigures.model_validate(stage.result("acls")["access"]),
+        review=tuple(one for one in review if one.needs_review),
+        proof=Proof.model_validate(stage.result("acls")["proof"]),
+        references=References.model_validate(stage.result("groups")["references"]),
+        side=read.side,
+        warnings=(),
+        needs=(),
+    )
+    return draft.model_copy(
+        update={"warnings": tuple(warnings_of(draft, reading, read)), "needs": tuple(needs_of(draft, reading, read))}
+    )
+
+
+def _number(value: JsonValue) -> int:
+    assert isinstance(value, int)
+    return value
+
+
+def _schema_fields(result: Mapping[str, JsonValue]) -> dict[str, object]:
+    findings = result["findings"]
+    assert isinstance(findings, list)
+    lines = [
+        {name: one[name] for name in SchemaLine.model_fields} for one in findings if isinstance(one, dict)
+    ]
+    return {**result, "findings": lines}
+
+
+def _rows(stage: Stage) -> Iterator[PhaseRow]:
+    for phase in PHASES:
+        if phase in stage.state.phases and phase not in {"read", "report"}:
+            files = stage.files(phase)
+            numbered = [file for file in files if file.records is not None]
+            yield PhaseRow(
+                phase=phase,
+                files=len(numbered),
+                records=sum(file.records or 0 for file in numbered),
+                bytes=sum(file.size for file in numbered),
+            )
+
+
+def _lines(counts: Mapping[str, NoteCount]) -> Iterator[NoteLine]:
+    for kind, found in counts.items():
+        code, _, about = kind.partition(" ")
+        yield NoteLine(
+            code=code,
+            about=about,
+            severity=severity(code),
+            meaning=REASONS.get(code, ("", "As the site's rules say"))[1],
+            count=found.count,
+            examples=found.examples,
+        )
+
+
+def load_report(path: Path) -> Report:
+    """A report that was written."""
+    return Report.model_validate_json(path.read_bytes())
