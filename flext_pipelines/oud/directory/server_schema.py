@@ -165,6 +165,12 @@ def value_key(rule: Rule, value: bytes) -> bytes:
         return value
 
 
+def named_by(value: bytes) -> bytes:
+    """The DN of a value, without a unique identifier behind it (RFC 4517, 3.3.21)."""
+    uid = _UID_BEHIND.search(value)
+    return value[: uid.start()] if uid else value
+
+
 def _folded(value: bytes) -> bytes:
     if value.isascii():
         return _SPACES.sub(b" ", value.strip(b" ")).lower()

@@ -1,0 +1,199 @@
+"""What a server says that somebody may do (Get Effective Rights), beside what the evaluator of ``aci`` says.
+
+The control is an internet draft that never became a standard; 389 answers in its own form, OUD and its siblings in
+Sun's. Both are read; the second is tested on texts from documents only.
+
+What belongs here: asking, reading the answer, comparing. What does not: the evaluator (``oud.acl.aci_model``).
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, NamedTuple
+
+from flext_pipelines.errors import AciSyntaxError
+from flext_pipelines.oud.acl.aci import Aci, Flavour
+from flext_pipelines.oud.acl.aci_model import AciPolicy
+from flext_pipelines.oud.acl.aci_parser import parse_aci
+from flext_pipelines.oud.acl.names import Name
+from flext_pipelines.oud.acl.probes import Entry, ProbedRight, Subject
+from flext_pipelines.values import Value
+
+if TYPE_CHECKING:
+    from flext_pipelines.oud.directory.connection import Attributes, Directory
+
+CONTROL = "1.3.6.1.4.1.42.2.27.9.5.2"
+CACHE_SECONDS = 0.45
+"""389 answers from its cache of decisions right after a change of ``aci``: 5 of 75 wrong, none after 0.3 s."""
+
+_LETTERS: Mapping[str, ProbedRight] = {"r": "read", "s": "search", "c": "compare", "w": "write"}
+_ENTRY_LETTERS: Mapping[str, ProbedRight] = {"a": "add", "d": "delete"}
+_WORDS: Mapping[str, ProbedRight] = {"read": "read", "search": "search", "compare": "compare", "write": "write"}
+_ENTRY_WORDS: Mapping[str, ProbedRight] = {"add": "add", "delete": "delete"}
+_CONNECTION = re.compile(r"\b(authmethod|ip|dns|ssf|timeofday|dayofweek)\s*(?:=|!=|<|>)", re.IGNORECASE)
+_MOST_LISTED = 200
+
+
+class Rights(NamedTuple):
+    """What a subject may do with an entry, as the server says.
+
+    Attributes:
+        on_entry: ``add`` and ``delete``; None where the server does not say.
+        on_attributes: Rights by attribute name in lower case.
+    """
+
+    on_entry: frozenset[ProbedRight] | None
+    on_attributes: Mapping[str, frozenset[ProbedRight]]
+
+
+class RightsDifference(Value):
+    """One right on which the server and the evaluator do not agree.
+
+    Attributes:
+        subject: Who; empty is anonymous.
+        dn: The entry.
+        right: The right.
+        attribute: The attribute; empty for a right on the entry.
+        server: What the server says.
+        evaluator: What the evaluator says.
+    """
+
+    subject: str
+    dn: str
+    right: str
+    attribute: str
+    server: bool
+    evaluator: bool
+
+
+class RightsReport(Value):
+    """What was asked about rights.
+
+    Attributes:
+        asked: Questions: subject, entry, right, attribute.
+        differing: How many answers were not the evaluator's.
+        differences: The first of them.
+        subjects: For whom.
+        entries: On how many entries.
+        acis: How many ``aci`` the server holds there.
+        notes: What could not be asked, and why.
+    """
+
+    asked: int = 0
+    differing: int = 0
+    differences: tuple[RightsDifference, ...] = ()
+    subjects: tuple[str, ...] = ()
+    entries: int = 0
+    acis: int = 0
+    notes: tuple[str, ...] = ()
+
+
+def rights_of(directory: Directory, subject: str, dn: str, attributes: Sequence[str]) -> Rights:
+    """What a subject may do with an entry.
+
+    Args:
+        directory: Bound as somebody who may ask.
+        subject: The DN; empty is anonymous.
+        dn: The entry.
+        attributes: About which.
+
+    Raises:
+        FlextError: The server refuses.
+    """
+    from ldap.controls.simple import GetEffectiveRightsControl
+
+    control = GetEffectiveRightsControl(True, b"dn:" + subject.encode())
+    wanted = [*attributes, "aclRights"]
+    found = directory.search(dn, "base", attributes=wanted, controls=[control])
+    return read_rights(found[0][1]) if found else Rights(frozenset(), {})
+
+
+def read_rights(answer: Attributes) -> Rights:
+    """The rights that an answer's attributes state, in either form."""
+    values = {name.lower(): held[0].decode("utf-8", "replace") for name, held in answer.items() if held}
+    if "entrylevelrights" in values or "attributelevelrights" in values:
+        letters = values.get("entrylevelrights", "")
+        pairs = [pair.strip().partition(":") for pair in values.get("attributelevelrights", "").split(",")]
+        return Rights(
+            frozenset(right for letter, right in _ENTRY_LETTERS.items() if letter in letters),
+            {name.lower(): frozenset(right for letter, right in _LETTERS.items() if letter in held)
+             for name, _, held in pairs if name},
+        )  # fmt: skip
+    on_entry = values.get("aclrights;entrylevel")
+    prefix = "aclrights;attributelevel;"
+    return Rights(
+        None if on_entry is None else _granted(on_entry, _ENTRY_WORDS),
+        {name.removeprefix(prefix): _granted(text, _WORDS) for name, text in values.items() if name.startswith(prefix)},
+    )
+
+
+def _granted(text: str, words: Mapping[str, ProbedRight]) -> frozenset[ProbedRight]:
+    given = dict(pair.strip().split(":", 1) for pair in text.split(",") if ":" in pair)
+    return frozenset(right for word, right in words.items() if given.get(word) == "1")
+
+
+def compare_rights(
+    directory: Directory,
+    entries: Iterable[Entry],
+    subjects: Sequence[Subject],
+    acis: Sequence[tuple[str, str]],
+    *,
+    flavour: Flavour,
+    tree: Mapping[Name, Entry],
+) -> RightsReport:
+    """Ask the server and the evaluator the same.
+
+    Args:
+        directory: Bound as somebody who may ask.
+        entries: About which.
+        subjects: For whom.
+        acis: The DN of its entry, and each ``aci`` of the server.
+        flavour: The server's dialect.
+        tree: Entries by name, for rules that look at those above.
+    """
+    if not directory.has_control(CONTROL):
+        return RightsReport(notes=("The server has no Get Effective Rights control; nothing was asked",))
+    parsed, notes = _parsed(acis, flavour)
+    if any(_CONNECTION.search(text) for _, text in acis):
+        notes.append("Some aci look at the connection (authmethod, ip, ssf ...), which the control knows nothing of; "
+                     "rights were not compared")  # fmt: skip
+        return RightsReport(acis=len(acis), notes=tuple(notes))
+    time.sleep(CACHE_SECONDS)
+    model = AciPolicy(parsed, flavour=flavour, entries=tree)
+    asked, found, looked_at = 0, [], list(entries)
+    for entry in looked_at:
+        for subject in subjects:
+            rights = rights_of(directory, subject.dn, entry.dn, sorted(entry.attributes))
+            for right, attribute, server in _answers(rights, entry):
+                asked += 1
+                evaluator = model.allows(right, entry, subject, attribute)
+                if evaluator is not server:
+                    found.append(RightsDifference(subject=subject.dn, dn=entry.dn, right=right, attribute=attribute,
+                                                  server=server, evaluator=evaluator))  # fmt: skip
+    return RightsReport(
+        asked=asked, differing=len(found), differences=tuple(found[:_MOST_LISTED]),
+        subjects=tuple(one.dn or "anonymous" for one in subjects), entries=len(looked_at), acis=len(acis),
+        notes=tuple(notes),
+    )  # fmt: skip
+
+
+def _answers(rights: Rights, entry: Entry) -> Iterator[tuple[ProbedRight, str, bool]]:
+    for name in sorted(entry.attributes.keys() & rights.on_attributes.keys()):
+        for right in _LETTERS.values():
+            yield right, name, right in rights.on_attributes[name]
+    if rights.on_entry is not None:
+        for right in _ENTRY_LETTERS.values():
+            yield right, "", right in rights.on_entry
+
+
+def _parsed(acis: Sequence[tuple[str, str]], flavour: Flavour) -> tuple[list[tuple[str, Aci]], list[str]]:
+    parsed: list[tuple[str, Aci]] = []
+    notes: list[str] = []
+    for dn, text in acis:
+        try:
+            parsed.append((dn, parse_aci(text, flavour=flavour)))
+        except AciSyntaxError as error:
+            notes.append(f"{dn}: an aci of the server cannot be read and is left out: {error.reason}: {text[:200]}")
+    return parsed, notes
