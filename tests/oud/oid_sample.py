@@ -19,6 +19,10 @@ from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
 
+from tests.oud.oid_schema import SCHEMA
+
+__all__ = ["SCHEMA"]  # beside the data, for whoever needs both
+
 BASE = "dc=example,dc=com"
 FOLD = 78
 GIVEN = ("Ana", "Bruno", "Carla", "Dorian", "Elif", "Frida", "Goran", "Hana", "Ivo", "Jana", "Karim", "Lena")
@@ -312,30 +316,6 @@ orclentrylevelaci: access to attr=(orclsuffix,namingcontexts,supportedldapversio
  n) by * (search,read,compare,nowrite)
 """
 """The policy at the root DSE, which a subtree export does not hold."""
-
-SCHEMA = b"""dn: cn=subschemasubentry
-objectclass: top
-objectclass: subschema
-cn: subschemasubentry
-attributetypes: ( 2.5.4.3 NAME ( 'cn' 'commonName' ) SUP name EQUALITY caseIgno
- reMatch SYNTAX '1.3.6.1.4.1.1466.115.121.1.15' )
-attributetypes: ( 2.16.840.1.113894.1.1.37 NAME 'orclGUID' EQUALITY caseIgnoreM
- atch SYNTAX '1.3.6.1.4.1.1466.115.121.1.15' SINGLE-VALUE NO-USER-MODIFICATION )
-attributetypes: ( 2.16.840.1.113894.1.1.42 NAME 'orclACI' EQUALITY accessDirect
- iveMatch SYNTAX 'accessDirectiveDescription' USAGE directoryOperation )
-attributetypes: ( 1.3.6.1.4.1.99999.1.1 NAME 'exampleBadgeNumber' DESC 'Badge'
- EQUALITY caseIgnoreMatch SUBSTR caseIgnoreSubStringsMatch SYNTAX '1.3.6.1.4.1.1
- 466.115.121.1.15{64}' )
-attributetypes: ( 1.3.6.1.4.1.99999.1.2 NAME 'example_cost_centre' DESC '' EQUAL
- ITY integerMatch SUBSTR integerMatch SYNTAX '1.3.6.1.4.1.1466.115.121.1.27' )
-attributetypes: ( 1.3.6.1.4.1.99999.1.3 NAME 'exampleDeputy' EQUALITY Distingui
- shedNameMatch SYNTAX '1.3.6.1.4.1.1466.115.121.1.12' )
-objectclasses: ( 2.16.840.1.113894.1.2.52 NAME 'orclUser' SUP top AUXILIARY MAY
-  ( orclGUID $ orclIsEnabled $ orclPassword ) )
-objectclasses: ( 1.3.6.1.4.1.99999.2.1 NAME 'examplePerson' AUXILLARY MAY ( exa
- mpleBadgeNumber $ example_cost_centre $ exampleDeputy ) )
-"""
-"""A schema of OID's own making: quoted syntaxes, misspelt rules, an underscore, a class without SUP."""
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import defaultdict
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, BinaryIO, NamedTuple
 
 from flext_pipelines.errors import LdifError, SchemaSyntaxError
 from flext_pipelines.oud.ldif import Record, Reject, read_ldif
@@ -88,11 +88,11 @@ class OidSchema:
     ends_mid_line: bool = False
 
 
-def read_schema(path: str | Path, *, lenient: bool = False) -> OidSchema:
+def read_schema(path: str | Path | BinaryIO, *, lenient: bool = False) -> OidSchema:
     """Read a schema file.
 
     Args:
-        path: LDIF.
+        path: LDIF, or a file open for reading bytes; it is closed at the end.
         lenient: Go on after a definition or a record that is none, and keep it among the faults.
 
     Raises:
@@ -103,12 +103,12 @@ def read_schema(path: str | Path, *, lenient: bool = False) -> OidSchema:
     return _read(path, lenient_records=lenient, lenient_definitions=lenient)
 
 
-def read_all(path: str | Path, *, lenient: bool = False) -> OidSchema:
+def read_all(path: str | Path | BinaryIO, *, lenient: bool = False) -> OidSchema:
     """The same, with every definition that is none among the faults; ``lenient`` is for records."""
     return _read(path, lenient_records=lenient, lenient_definitions=True)
 
 
-def _read(path: str | Path, *, lenient_records: bool, lenient_definitions: bool) -> OidSchema:
+def _read(path: str | Path | BinaryIO, *, lenient_records: bool, lenient_definitions: bool) -> OidSchema:
     found: list[Defined] = []
     faults: list[Fault] = []
     not_read: dict[str, list[int]] = defaultdict(list)
