@@ -8,6 +8,7 @@ itself, so that the hash of an export would log in.
 
 from __future__ import annotations
 
+import binascii
 import re
 from typing import TYPE_CHECKING
 
@@ -54,9 +55,13 @@ def password(rules: PasswordRules, attribute: str, new_name: bytes | None, findi
     kept = frozenset(scheme.lower().encode() for scheme in rules.keep)
 
     def step(line: bytes) -> bytes:
+        at = line.index(b":") + 1
+        # In base64 the decoder passes over folds and spaces; a plain value stands behind one space.
+        if good(binascii.a2b_base64(line[at + 1 :])) if line[at : at + 1] == b":" else good(line, at + 1):
+            return line if new_name is None else new_name + line[at - 1 :]
         value = value_of(line)
-        if good(value):
-            return line if new_name is None else new_name + line[line.index(b":") :]
+        if good(value):  # behind several spaces, or folded
+            return line if new_name is None else new_name + line[at - 1 :]
         found = _SCHEME.match(value)
         scheme = found[1].lower() if found else b"clear"
         if scheme in _CLEAR and scheme not in kept:

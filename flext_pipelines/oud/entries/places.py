@@ -17,9 +17,9 @@ from flext_pipelines.oud.entries.outcome import Excluded, Rejected
 from flext_pipelines.oud.rules import MigrationRules
 
 _WORD = rb"[!$-*\-./0-9:?@A-Z\[\]^_`a-z{|}~]++"
-PLAIN_TYPES = frozenset({"cn", "ou", "dc", "uid", "o", "c", "l", "st"})
-plain_rdn = re.compile(rb"((?i:cn|ou|dc|uid|o|c|l|st))=(" + _WORD + rb"(?: " + _WORD + rb")*+)").fullmatch
-"""An RDN that needs no second look, as nearly all are: its key is itself in lower case."""
+_PLAIN_VALUE = _WORD + rb"(?: " + _WORD + rb")*+"
+_PLAIN_TYPES = ("cn", "ou", "dc", "uid", "o", "c", "l", "st")
+"""Of an RDN that needs no second look, as nearly all are: its key is itself in lower case."""
 
 _MOST_REMEMBERED = 20_000
 
@@ -93,7 +93,6 @@ class Places:
         new = self.base if target_base is None else _named_dn(target_base, "The target base")
         self._renamed = dict(renamed)
         self._hyphens = hyphens
-        self._renames_plain = not PLAIN_TYPES.isdisjoint(self._renamed)
         self._rebase = None
         if self.base is not None and new is not None and bytes(self.base) != bytes(new):
             self._rebase = Rebase(bytes(self.base), bytes(new))
@@ -106,6 +105,10 @@ class Places:
                 key = _named_dn(rdn, f"The rule trees.{rdn}:").key
                 (self._anywhere if rule.where == "anywhere" else self._top)[key] = (found, classes)
         self._remembered: dict[bytes, Place] = {}
+        self.known: dict[bytes, Place] = {}
+        """Parents that are found out about and not left out, by their names as written."""
+        self.steady: set[bytes] = set()
+        """Those of them whose name is the same in the target."""
         self._outside = Excluded("outside-base", f"the entry is not under {self.base}")
 
     def key_of(self, text: str, what: str) -> bytes:
@@ -132,13 +135,29 @@ class Places:
             except DnError:
                 return None
             if len(self._remembered) >= _MOST_REMEMBERED:
-                self._remembered.clear()
+                for remembered in (self._remembered, self.known, self.steady):
+                    remembered.clear()
             self._remembered[parent] = known
+            if known.excluded is None:
+                self.known[parent] = known
+                if known.dn is None:
+                    self.steady.add(parent)
         return known
 
-    def is_odd(self, rdn: bytes) -> bool:
-        """Whether a plain RDN needs a second look: it begins a tree that is left out, or names are renamed."""
-        return rdn.lower() in self._anywhere or self._renames_plain
+    def plain_rdn(self) -> bytes:
+        """A pattern for RDNs that need no second look, with a group for type and value each."""
+        odd = b"|".join(re.escape(key) for key in self._anywhere)
+        types = "|".join(name for name in _PLAIN_TYPES if name not in self._renamed)
+        if not types:
+            return rb"(?!)()()"
+        return (
+            (rb"(?!(?i:" + odd + rb")[, ])" if odd else b"")
+            + rb"((?i:"
+            + types.encode()
+            + rb"))=("
+            + _PLAIN_VALUE
+            + rb")"
+        )
 
     def named(self, written: bytes) -> Named | Rejected:
         """What is known of any name of an entry."""

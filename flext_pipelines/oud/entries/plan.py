@@ -33,6 +33,7 @@ class Plan:
         naming: Of each attribute of the RDN: name, lines, and how the first of them begins.
         copied: Attributes that are filled from another line.
         tail: Lines that are added.
+        phase: Which file it belongs to; None when that depends on the name.
         phases: Phases in question, each with the keys of the bases it is restricted to.
         classes: The classes of the source in lower case.
         notes: For every entry of the kind.
@@ -53,6 +54,7 @@ class Plan:
     naming: dict[bytes, tuple[bytes, tuple[int, ...], bytes]] = field(default_factory=dict)
     copied: tuple[tuple[bytes, int], ...] = ()
     tail: tuple[bytes, ...] = ()
+    phase: Phase | None = None
     phases: tuple[tuple[Phase, tuple[bytes, ...]], ...] = ()
     classes: frozenset[bytes] = frozenset()
     notes: tuple[Note, ...] = ()

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Literal
 
 from flext_pipelines.oud.entries.access import ACCESS_KINDS, Kind
 from flext_pipelines.oud.entries.classes import ClassJudge, Judged
-from flext_pipelines.oud.entries.outcome import Note, Rejected
+from flext_pipelines.oud.entries.outcome import Note, Phase, Rejected
 from flext_pipelines.oud.entries.passwords import password
 from flext_pipelines.oud.entries.plan import Plan
 from flext_pipelines.oud.entries.repeated import Matching, Repeated
@@ -335,6 +335,7 @@ class Planner:
             (name, tuple(found)) for name in sorted(judged.must)
             if (found := places.get(f"{name};", [])) and all(lines[place - 1].may_go for place in found)
         )  # fmt: skip
+        phases = tuple((phase, below) for phase, wanted, below in self._phases if wanted & classes)
         return Plan(
             pick=itemgetter(*kept) if len(kept) > 1 else _first_only,
             replaced=tuple(draft.replaced.items()),
@@ -347,7 +348,8 @@ class Planner:
             naming={one: self._naming_lines(one.decode(), lines, places) for one in naming_types},
             copied=tuple(draft.copied),
             tail=tuple(draft.tail),
-            phases=tuple((phase, below) for phase, wanted, below in self._phases if wanted & classes),
+            phase=_certain(phases),
+            phases=phases,
             classes=classes,
             notes=tuple(draft.notes),
             drops=tuple(draft.drops.items()),
@@ -382,6 +384,13 @@ class Planner:
         if attribute in self._passwords or "binary" in options.split(";"):
             return "exact"
         return "exact" if facts is None or facts.syntax in _BYTES_SYNTAXES else "text"
+
+
+def _certain(phases: tuple[tuple[Phase, tuple[bytes, ...]], ...]) -> Phase | None:
+    if not phases:
+        return "hierarchy"
+    phase, below = phases[0]
+    return None if below else phase
 
 
 def _first_only(lines: list[bytes]) -> tuple[bytes, ...]:

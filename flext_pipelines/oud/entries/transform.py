@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 from flext_pipelines.oud.entries.access import access_of, access_values
 from flext_pipelines.oud.entries.limits import judge_size
 from flext_pipelines.oud.entries.outcome import Excluded, Kept, Note, Outcome, Phase, Rejected
-from flext_pipelines.oud.entries.places import Named, Places, plain_rdn
+from flext_pipelines.oud.entries.places import Named, Place, Places
 from flext_pipelines.oud.entries.planner import Planner
 from flext_pipelines.oud.entries.repeated import judge, name_key, text_key
 from flext_pipelines.oud.entries.values import Findings, RefusedError, value_of
@@ -69,6 +69,8 @@ class EntryTransform:
         )
         self._findings = Findings()
         self._planner = Planner(rules, view, self._places, self._findings)
+        self._known = self._places.known
+        self._plain_name = re.compile(rb"dn: " + self._places.plain_rdn() + rb",([^\n]*+)\n").match
         self._names = self._planner.names_pattern().findall
         self._plans: dict[tuple[bytes, ...], Plan] = {}
         self._counts: Counter[tuple[str, str]] = Counter()
@@ -92,36 +94,48 @@ class EntryTransform:
         text = record.text
         if record.changetype is not None or record.refers or text[0] == _HASH:
             return self._apply_odd(record)
-        written = text[4 : text.index(b"\n")] if text[3:5].strip(b": ") and text[3:4] == b" " else record.dn
-        rdn, _, parent = written.partition(b",")
-        plain = plain_rdn(rdn)
-        place = self._places.place(parent) if plain is not None else None
-        if place is None or plain is None or place.excluded is not None or self._places.is_odd(rdn):
-            found = self._places.named(written)
-            left_out = self._left_out(record, found)
-            if left_out is not None:
-                return left_out
-            assert isinstance(found, Named)
-            named = found
-            naming_type = b"+".join([pair[0] for pair in named.pairs])
-        else:
-            dn = place.dn
-            if dn is not None:
-                dn = rdn + b"," + dn if dn else rdn
-            naming_type = plain[1].lower()
-            key = rdn.lower()
-            named = Named(((naming_type, plain[2]),), key + b"," + place.key if place.key else key, dn, place.depth + 1)
+        name = self._plain_name(text)
+        place = None
+        if name is not None:
+            parent = name[3]
+            place = self._known.get(parent) or self._places.place(parent)
+        if name is None or place is None or place.excluded is not None:
+            return self._apply_named(record)
+        naming_type, value = name[1].lower(), name[2]
         names = self._names(text)
         names.append(naming_type)
         kind = tuple(names)
         plan = self._plans.get(kind)
         if plan is None:
-            if len(names) > _MOST_LINES:
-                return self._apply_large(record, written, named)
-            plan = self._planned(kind, named)
-            if plan is None:
-                return self._apply_odd(record)
-        return self._follow(plan, _lines(record.raw), record, written, named)
+            return self._apply_new(record, kind, Named(((naming_type, value),), *_under(place, text[4 : name.end(2)])))
+        key, dn, depth = _under(place, text[4 : name.end(2)])
+        return self._follow(plan, _lines(record.raw), record, ((naming_type, value),), key, dn, depth)
+
+    def _apply_named(self, record: Record) -> Outcome:
+        """An entry whose name needs a second look."""
+        found = self._places.named(record.dn)
+        left_out = self._left_out(record, found)
+        if left_out is not None:
+            return left_out
+        assert isinstance(found, Named)
+        kind = (*self._names(record.text), b"+".join([pair[0] for pair in found.pairs]))
+        plan = self._plans.get(kind)
+        if plan is None:
+            return self._apply_new(record, kind, found)
+        return self._follow(plan, _lines(record.raw), record, found.pairs, found.key, found.dn, found.depth)
+
+    def _apply_new(self, record: Record, kind: tuple[bytes, ...], named: Named) -> Outcome:
+        """The first entry of its kind, or one that is of no kind."""
+        if len(kind) > _MOST_LINES:
+            return self._apply_large(record, named)
+        if any(name.startswith(b"#") for name in kind):
+            return self._apply_odd(record)
+        if len(self._plans) >= _MOST_PLANS:
+            for plan in self._plans.values():
+                _count(self._counts, plan)
+            self._plans.clear()
+        made = self._plans[kind] = self._planner.plan(kind[:-1], [pair[0] for pair in named.pairs])
+        return self._follow(made, _lines(record.raw), record, named.pairs, named.key, named.dn, named.depth)
 
     def _left_out(self, record: Record, found: Named | Rejected) -> Excluded | Rejected | None:
         """The outcome of an entry whose name leaves it out; None when it stays all the same."""
@@ -132,17 +146,6 @@ class EntryTransform:
         if found.excepted and any(value.lower() in found.excepted for value in record.values(b"objectclass")):
             return None
         return found.excluded._replace(access=access_of(record))
-
-    def _planned(self, kind: tuple[bytes, ...], named: Named) -> Plan | None:
-        """A new plan, remembered; None when the record has comments, which belong to no kind."""
-        if any(name.startswith(b"#") for name in kind):
-            return None
-        if len(self._plans) >= _MOST_PLANS:
-            for plan in self._plans.values():
-                _count(self._counts, plan)
-            self._plans.clear()
-        made = self._plans[kind] = self._planner.plan(kind[:-1], [pair[0] for pair in named.pairs])
-        return made
 
     def _apply_odd(self, record: Record) -> Outcome:
         """A record with comments, with values from other files, or one that adds an entry."""
@@ -155,7 +158,7 @@ class EntryTransform:
             raw = raw.replace(FOLD_MARK, b"\n ")
         return self.apply(Record(raw, None, record.line, record.offset))
 
-    def _apply_large(self, record: Record, written: bytes, named: Named) -> Outcome:
+    def _apply_large(self, record: Record, named: Named) -> Outcome:
         """A record of very many lines: runs of lines are taken as one, and the plan is made for it alone."""
         lines = _lines(record.raw)
         if any(line.startswith(b"#") for line in lines):
@@ -169,7 +172,8 @@ class EntryTransform:
         ]  # fmt: skip
         counts = [run.count(b"\n") + 1 for run, _ in runs]
         plan = self._planner.plan(names, [pair[0] for pair in named.pairs], counts)
-        outcome = self._follow(plan, [lines[0], *[run for run, _ in runs]], record, written, named)
+        lines = [lines[0], *[run for run, _ in runs]]
+        outcome = self._follow(plan, lines, record, named.pairs, named.key, named.dn, named.depth)
         if isinstance(outcome, Kept):
             self._counts.update(empty)
             _count(self._counts, plan)
@@ -189,19 +193,28 @@ class EntryTransform:
                 empty[("empty-value", name.replace(FOLD_MARK, b"").partition(b";")[0].lower().decode())] += 1
         return left, empty
 
-    def _follow(self, plan: Plan, lines: list[bytes], record: Record, written: bytes, named: Named) -> Outcome:
+    def _follow(
+        self,
+        plan: Plan,
+        lines: list[bytes],
+        record: Record,
+        pairs: tuple[tuple[bytes, bytes], ...],
+        key: bytes,
+        dn: bytes | None,
+        depth: int,
+    ) -> Outcome:
         """The outcome by a plan."""
         findings = self._findings
-        access = access_values(lines, plan, written) if plan.access else ()
+        access = access_values(lines, plan, record.dn) if plan.access else ()
         if plan.rejected is not None:
             return plan.rejected._replace(access=access)
         try:
-            tail = self._changed(plan, lines, record, named)
+            tail = self._changed(plan, lines, record, pairs)
         except RefusedError as refused:
             findings.clear()
             return refused.rejected._replace(access=access)
-        if named.dn is not None:
-            lines[0] = line_of(b"dn", named.dn)
+        if dn is not None:
+            lines[0] = line_of(b"dn", dn)
         notes = plan.notes
         picked = plan.pick(lines)
         if findings.drops or findings.notes:
@@ -214,11 +227,13 @@ class EntryTransform:
             raw = raw.replace(FOLD_MARK, b"\n ")
         plan.uses += 1
         return Kept(
-            self._phase(plan, written), named.key, named.depth, Record(raw, None, record.line, record.offset), access,
-            notes, None if plan.guid is None else value_of(lines[plan.guid]), plan.name_attributes,
+            plan.phase or self._phase(plan, record.dn), key, depth, Record(raw, None, record.line, record.offset),
+            access, notes, None if plan.guid is None else value_of(lines[plan.guid]), plan.name_attributes,
         )  # fmt: skip
 
-    def _changed(self, plan: Plan, lines: list[bytes], record: Record, named: Named) -> tuple[bytes, ...]:
+    def _changed(
+        self, plan: Plan, lines: list[bytes], record: Record, pairs: tuple[tuple[bytes, bytes], ...]
+    ) -> tuple[bytes, ...]:
         """Change the lines; the answer are those that are added.
 
         Raises:
@@ -234,7 +249,7 @@ class EntryTransform:
         for one in plan.repeated:
             judge(lines, one, findings)
         tail = plan.tail
-        for name, value in named.pairs:
+        for name, value in pairs:
             written_as, stand, prefix = plan.naming[name]
             if not stand or lines[stand[0]] != prefix + value:
                 tail += self._naming_line(written_as, value, [lines[place] for place in stand])
@@ -279,6 +294,15 @@ class EntryTransform:
                                    "entry demands one")  # fmt: skip
         if plan.passwords and not any(lines[place] for place in plan.passwords):
             self._findings.notes.append(Note("password-reset", "userpassword", "no password is left; set it anew"))
+
+
+def _under(place: Place, rdn: bytes) -> tuple[bytes, bytes | None, int]:
+    """Key, new name and depth of an entry under a parent; no new name when it keeps its own."""
+    key = rdn.lower()
+    dn = place.dn
+    if dn is not None:
+        dn = rdn + b"," + dn if dn else rdn
+    return (key + b"," + place.key if place.key else key), dn, place.depth + 1
 
 
 def _lines(raw: bytes) -> list[bytes]:

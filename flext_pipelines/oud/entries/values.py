@@ -9,12 +9,13 @@ What belongs here: steps, and what they find. What does not: passwords (``passwo
 from __future__ import annotations
 
 import binascii
+import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from flext_pipelines.oud.dn import is_dn
 from flext_pipelines.oud.entries.outcome import Excluded, Note, Rejected
-from flext_pipelines.oud.entries.places import Places, plain_rdn
+from flext_pipelines.oud.entries.places import Places
 from flext_pipelines.oud.ldif.lines import FOLD_MARK, line_of, without_folds
 
 if TYPE_CHECKING:
@@ -134,15 +135,21 @@ class NameValues:
         self._new_name = new_name
         self._places = places
         self._findings = findings
+        self._plain = re.compile(rb"[^:]++: " + places.plain_rdn() + rb",([^\0]*+)").fullmatch
 
     def step(self, line: bytes) -> bytes:
         """The line in the target."""
-        value = value_of(line)
-        rdn, _, parent = value.partition(b",")
-        place = self._places.place(parent) if plain_rdn(rdn) is not None else None
-        if place is None or place.excluded is not None or self._places.is_odd(rdn):
-            return self._odd(line, value)
+        found = self._plain(line)
+        if found is not None and found[3] in self._places.steady and self._new_name is None:
+            return line
+        return self._looked_at(line, found)
+
+    def _looked_at(self, line: bytes, found: re.Match[bytes] | None) -> bytes:
+        place = self._places.place(found[3]) if found is not None else None
+        if place is None or found is None or place.excluded is not None:
+            return self._odd(line, value_of(line))
         if place.dn is not None:
+            rdn = line[found.start(1) : found.end(2)]
             return self._line(line, rdn + b"," + place.dn if place.dn else rdn)
         return line if self._new_name is None else self._line(line)
 
