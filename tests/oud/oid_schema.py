@@ -24,10 +24,14 @@ _STANDARD = [
 ]
 
 _ACCESS = [
-    f"( {_OIDS}.9.1 NAME 'orclACI' EQUALITY accessDirectiveMatch SYNTAX 'accessDirectiveDescription'"
-    " USAGE directoryOperation )",
-    f"( {_OIDS}.9.2 NAME 'orclEntryLevelACI' EQUALITY accessDirectiveMatch SYNTAX 'accessDirectiveDescription'"
-    " USAGE directoryOperation )",
+    (
+        f"( {_OIDS}.9.1 NAME 'orclACI' EQUALITY accessDirectiveMatch SYNTAX 'accessDirectiveDescription'"
+        " USAGE directoryOperation )"
+    ),
+    (
+        f"( {_OIDS}.9.2 NAME 'orclEntryLevelACI' EQUALITY accessDirectiveMatch SYNTAX 'accessDirectiveDescription'"
+        " USAGE directoryOperation )"
+    ),
 ]
 
 
@@ -37,8 +41,8 @@ def _text(number: int, name: str, more: str = "") -> str:
 
 
 _ORACLE = [
-    f"( 2.16.840.1.113894.1.1.37 NAME 'orclGUID' EQUALITY caseIgnoreMatch SYNTAX '{_SYNTAX}15' SINGLE-VALUE"
-    " NO-USER-MODIFICATION )",
+    (f"( 2.16.840.1.113894.1.1.37 NAME 'orclGUID' EQUALITY caseIgnoreMatch SYNTAX '{_SYNTAX}15' SINGLE-VALUE"
+    " NO-USER-MODIFICATION )"),
     *(
         _text(number, name, " SINGLE-VALUE" if name.endswith(("Enabled", "Visible", "Sid")) else "")
         for number, name in enumerate(
@@ -62,28 +66,42 @@ _ORACLE = [
 ]  # fmt: skip
 
 _OWN = [
-    f"( {_OIDS}.2.1 NAME 'exampleBadgeNumber' DESC 'Badge'EQUALITY caseIgnoreMatch SUBSTR caseIgnoreSubStringsMatch"
-    f" SYNTAX '{_SYNTAX}15{{64}}' )",
-    f"( {_OIDS}.2.2 NAME 'example_cost_centre' DESC '' EQUALITY integerMatch SUBSTR integerMatch SYNTAX '{_SYNTAX}27' )",
+    (
+        f"( {_OIDS}.2.1 NAME 'exampleBadgeNumber' DESC 'Badge'EQUALITY caseIgnoreMatch SUBSTR caseIgnoreSubStringsMatch"
+        f" SYNTAX '{_SYNTAX}15{{64}}' )"
+    ),
+    (
+        f"( {_OIDS}.2.2 NAME 'example_cost_centre' DESC '' EQUALITY integerMatch SUBSTR integerMatch "
+        f"SYNTAX '{_SYNTAX}27' )"
+    ),
     f"( {_OIDS}.2.3 NAME 'exampleDeputy' EQUALITY DistinguishedNameMatch SYNTAX '{_SYNTAX}12' )",
-    f"( {_OIDS}.2.4 NAME 'exampleNickname' DESC 'L\u2019alias' EQUALITY caseIgnoreSubStringsMatch SYNTAX '{_SYNTAX}15' )",
+    (
+        f"( {_OIDS}.2.4 NAME 'exampleNickname' DESC 'L\u2019alias' EQUALITY caseIgnoreSubStringsMatch "
+        f"SYNTAX '{_SYNTAX}15' )"
+    ),
     f"( {_OIDS}.2.5 NAME 'examplePolicy' EQUALITY accessDirectiveMatch SYNTAX '{_SYNTAX}1' )",
     f"( {_OIDS}.2.6 NAME ( 'example_team' 'exampleTeamName' ) SUP 'name' )",
     f"( {_OIDS}.2.7 NAME 'exampleTeamAlias' SUP example_team )",
     f"( {_OIDS}.2.8 NAME 'exampleRoom' EQUALITY caseIgnoreMatch SUBSTR caseIgnoreMatch )",
     f"( {_OIDS}.2.9 NAME 'examplePhoto;binary' SYNTAX '{_SYNTAX}4' )",
-    f"( {_OIDS}.2.10 NAME 'exampleShift' EQUALITY CaseExactMatch SUBSTR caseExactMatch SYNTAX '{_SYNTAX}15'"
-    " X-SCHEMA-FILE 'oid' X-ORIGIN ( 'Example' 'user defined' ) )",
+    (
+        f"( {_OIDS}.2.10 NAME 'exampleShift' EQUALITY CaseExactMatch SUBSTR caseExactMatch SYNTAX '{_SYNTAX}15'"
+        " X-SCHEMA-FILE 'oid' X-ORIGIN ( 'Example' 'user defined' ) )"
+    ),
 ]
 
 _CLASSES = [
-    "( 2.5.6.6 NAME 'person' SUP top STRUCTURAL MUST ( sn $ cn ) MAY ( userPassword $ telephoneNumber $ seeAlso $"
-    " description ) )",
+    (
+        "( 2.5.6.6 NAME 'person' SUP top STRUCTURAL MUST ( sn $ cn ) MAY ( userPassword $ telephoneNumber $ seeAlso $"
+        " description ) )"
+    ),
     f"( {_OIDS}.3.1 NAME 'orclUser' SUP 'top' AUXILIARY MAY ( orclGUID $ orclPassword ) )",
     f"( {_OIDS}.3.2 NAME 'orclUserV2' SUP top AUXILIARY MAY(orclIsEnabled$orclActiveStartDate$orclActiveEndDate) )",
-    f"( {_OIDS}.3.3 NAME 'orclContainer' SUP ( top ) STRUCTURAL MUST cn MAY ( orclVersion $ orclACI $ description $"
-    " orclEntryLevelACI $ orclCommonNickNameAttribute $ orclCommonUserSearchBase $ orclCommonGroupSearchBase $"
-    " orclCommonUserCreateBase ) )",
+    (
+        f"( {_OIDS}.3.3 NAME 'orclContainer' SUP ( top ) STRUCTURAL MUST cn MAY ( orclVersion $ orclACI $ description $"
+        " orclEntryLevelACI $ orclCommonNickNameAttribute $ orclCommonUserSearchBase $ orclCommonGroupSearchBase $"
+        " orclCommonUserCreateBase ) )"
+    ),
     f"( {_OIDS}.3.4 NAME 'orclContext' STRUCTURAL MUST cn MAY orclVersion )",
     f"( {_OIDS}.3.5 NAME 'orclContextAux82' AUXILLARY )",
     f"( {_OIDS}.3.6 NAME 'orclSubscriber' AUXILIARY MAY ( orclSubscriberFullName $ orclVersion ) )",
@@ -95,10 +113,14 @@ _CLASSES = [
 ]
 
 _OWN_CLASSES = [
-    f"( {_OIDS}.4.1 NAME 'examplePerson' AUXILLARY MAY ( exampleBadgeNumber $ example_cost_centre $ exampleDeputy $"
-    " exampleNickname $ EXAMPLE_TEAM $ exampleRoom $ examplePhoto $ exampleBadgeNumber ) )",
-    f"( {_OIDS}.4.2 NAME 'example_worker' SUP examplePerson AUXILIARY MUST exampleShift MAY ( exampleShift $"
-    " exampleTeamAlias ) )",
+    (
+        f"( {_OIDS}.4.1 NAME 'examplePerson' AUXILLARY MAY ( exampleBadgeNumber $ example_cost_centre $ exampleDeputy $"
+        " exampleNickname $ EXAMPLE_TEAM $ exampleRoom $ examplePhoto $ exampleBadgeNumber ) )"
+    ),
+    (
+        f"( {_OIDS}.4.2 NAME 'example_worker' SUP examplePerson AUXILIARY MUST exampleShift MAY ( exampleShift $"
+        " exampleTeamAlias ) )"
+    ),
     f"( {_OIDS}.4.3 NAME 'exampleContractor' SUP person AUXILIARY MAY examplePolicy )",
 ]
 
