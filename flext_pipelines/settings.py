@@ -106,6 +106,9 @@ class Settings(BaseSettings):
         default="",
         description="What stays of each data set after a command wrote or loaded it: 10 versions, 30d, or 10,30d; all.",
     )
+    oud_bind_password: SecretStr | None = Field(
+        default=None, description="Password of the account that binds to a directory, when no file holds it."
+    )
     log_level: Literal["debug", "info", "warning", "error"] = Field(default="info", description="Our own log level.")
 
     @cached_property

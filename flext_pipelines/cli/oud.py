@@ -9,6 +9,7 @@ import click
 
 from flext_pipelines.cli import output
 from flext_pipelines.cli.ldif import diff, ldif
+from flext_pipelines.cli.oud_directory import diagnose, load, verify
 from flext_pipelines.cli.oud_schema import schema
 from flext_pipelines.cli.performing import perform
 from flext_pipelines.cli.session import json_option
@@ -36,6 +37,9 @@ def oud() -> None:
 
 oud.add_command(ldif)
 oud.add_command(diff)
+oud.add_command(load)
+oud.add_command(verify)
+oud.add_command(diagnose)
 oud.add_command(schema)
 
 

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from flext_pipelines.commands.oud import access, schema
+from flext_pipelines.commands.oud import access, directory, schema
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-HANDLERS: Mapping[type, Callable[..., object]] = {**access.HANDLERS, **schema.HANDLERS}
+HANDLERS: Mapping[type, Callable[..., object]] = {**access.HANDLERS, **directory.HANDLERS, **schema.HANDLERS}

@@ -19,7 +19,7 @@ from flext_pipelines.oud.acl.aci_model import AciPolicy
 from flext_pipelines.oud.acl.aci_parser import parse_aci
 from flext_pipelines.oud.acl.names import Name
 from flext_pipelines.oud.acl.probes import Entry, ProbedRight, Subject
-from flext_pipelines.values import Value
+from flext_pipelines.oud.directory.reports import RightsDifference, RightsReport
 
 if TYPE_CHECKING:
     from flext_pipelines.oud.directory.connection import Attributes, Directory
@@ -46,48 +46,6 @@ class Rights(NamedTuple):
 
     on_entry: frozenset[ProbedRight] | None
     on_attributes: Mapping[str, frozenset[ProbedRight]]
-
-
-class RightsDifference(Value):
-    """One right on which the server and the evaluator do not agree.
-
-    Attributes:
-        subject: Who; empty is anonymous.
-        dn: The entry.
-        right: The right.
-        attribute: The attribute; empty for a right on the entry.
-        server: What the server says.
-        evaluator: What the evaluator says.
-    """
-
-    subject: str
-    dn: str
-    right: str
-    attribute: str
-    server: bool
-    evaluator: bool
-
-
-class RightsReport(Value):
-    """What was asked about rights.
-
-    Attributes:
-        asked: Questions: subject, entry, right, attribute.
-        differing: How many answers were not the evaluator's.
-        differences: The first of them.
-        subjects: For whom.
-        entries: On how many entries.
-        acis: How many ``aci`` the server holds there.
-        notes: What could not be asked, and why.
-    """
-
-    asked: int = 0
-    differing: int = 0
-    differences: tuple[RightsDifference, ...] = ()
-    subjects: tuple[str, ...] = ()
-    entries: int = 0
-    acis: int = 0
-    notes: tuple[str, ...] = ()
 
 
 def rights_of(directory: Directory, subject: str, dn: str, attributes: Sequence[str]) -> Rights:

@@ -13,8 +13,6 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
-from pydantic import Field
-
 from flext_pipelines.errors import (
     DirectoryRefusedError,
     DnError,
@@ -24,8 +22,9 @@ from flext_pipelines.errors import (
     UnavailableError,
 )
 from flext_pipelines.oud.directory.journal import Journal, LoadedFile, Place, State, described, open_journal
-from flext_pipelines.oud.directory.operations import Operation, Policy, Rules, Settled
+from flext_pipelines.oud.directory.operations import Operation, Rules, Settled
 from flext_pipelines.oud.directory.pipeline import WINDOW, Pipeline
+from flext_pipelines.oud.directory.reports import LoadReport, Policy
 from flext_pipelines.oud.directory.result_codes import is_no_suffix, work_error
 from flext_pipelines.oud.directory.schema_load import is_schema, load_schema
 from flext_pipelines.oud.dn import normal_key, parse_dn
@@ -33,7 +32,7 @@ from flext_pipelines.oud.ldif.parse import ldif_error
 from flext_pipelines.oud.ldif.reader import Reject, read_ldif
 from flext_pipelines.oud.ldif.spans import Span
 from flext_pipelines.oud.ldif.writer import write_reject
-from flext_pipelines.values import Progress, Value, ignore_progress
+from flext_pipelines.values import Progress, ignore_progress
 
 if TYPE_CHECKING:
     from flext_pipelines.oud.directory.target import DirectoryTarget
@@ -47,56 +46,6 @@ _COUNT_EVERY_SECONDS = 0.5
 _NO_ROOM = {28, 122, 27}
 
 RESULTS = ("added", "updated", "modified", "deleted", "renamed", "unchanged", "skipped", "rejected")
-
-
-class LoadReport(Value):
-    """What a load did; over all of its runs when it was taken up again.
-
-    Attributes:
-        url: The server.
-        policy: What was done with what was there.
-        files: What was loaded.
-        read: Records read; the sum of all below it but ``recovered``, ``retries`` and ``schema_added``.
-        added: Entries added.
-        updated: Entries that were there and were brought up to date.
-        modified: Entries that a change record modified.
-        deleted: Entries that one deleted.
-        renamed: Entries that one renamed.
-        unchanged: Records whose entry was as it should be already.
-        skipped: Entries that were there and were left alone.
-        rejected: Records that were refused, each with its reason in ``rejects_file``.
-        recovered: Of those done: found done by an attempt whose answer was lost.
-        schema_added: Definitions that were added to the server's schema.
-        retries: Requests and connections that were tried again.
-        reasons: How many records were refused for each reason, the most frequent first.
-        rejects_file: Refused records with their reasons; None without any.
-        journal: The journal.
-        resumed: Whether an earlier run had begun it.
-        already_done: Whether there was nothing left to do.
-        seconds: Of this run.
-    """
-
-    url: str
-    policy: Policy
-    files: tuple[str, ...]
-    read: int = 0
-    added: int = 0
-    updated: int = 0
-    modified: int = 0
-    deleted: int = 0
-    renamed: int = 0
-    unchanged: int = 0
-    skipped: int = 0
-    rejected: int = 0
-    recovered: int = 0
-    schema_added: int = 0
-    retries: int = 0
-    reasons: dict[str, int] = Field(default_factory=dict)
-    rejects_file: Path | None = None
-    journal: Path
-    resumed: bool = False
-    already_done: bool = False
-    seconds: float = 0.0
 
 
 def load(

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from flext_pipelines.errors import DnError, EntryRefusedError
 from flext_pipelines.oud.directory.difference import EntryComparison, left_of
+from flext_pipelines.oud.directory.reports import Policy
 from flext_pipelines.oud.directory.result_codes import (
     ALREADY_EXISTS,
     NO_SUCH_ATTRIBUTE,
@@ -28,7 +29,6 @@ if TYPE_CHECKING:
     from flext_pipelines.oud.directory.journal import Place
     from flext_pipelines.oud.ldif.record import Record
 
-Policy = Literal["add", "update", "skip"]
 Result = Literal["added", "updated", "modified", "deleted", "renamed", "unchanged", "skipped"]
 Stage = Literal["ask", "look", "mend"]
 

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 
 from flext_pipelines.oud.acl.names import Name, parse_name
 from flext_pipelines.oud.acl.probes import Entry, Subject
-from flext_pipelines.oud.directory.effective_rights import RightsReport, compare_rights
+from flext_pipelines.oud.directory.effective_rights import compare_rights
+from flext_pipelines.oud.directory.reports import RightsReport
 from flext_pipelines.oud.dn import parse_dn
 from flext_pipelines.oud.ldif.index import place_of
 

@@ -9,20 +9,20 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from pydantic import SecretStr
 
 from flext_pipelines.errors import DnError, FlextError, UsageError
 from flext_pipelines.oud.directory.connection import Directory
 from flext_pipelines.oud.directory.difference import EntryComparison
-from flext_pipelines.oud.directory.effective_rights import RightsReport
 from flext_pipelines.oud.directory.read_back import Pairing, ReadBack
+from flext_pipelines.oud.directory.reports import BindSample, Finding, VerifyReport
 from flext_pipelines.oud.directory.rights_sample import RightsSample
 from flext_pipelines.oud.directory.server_schema import named_by
 from flext_pipelines.oud.ldif.index import place_of
 from flext_pipelines.oud.ldif.reader import read_ldif
-from flext_pipelines.values import Progress, Value, ignore_progress
+from flext_pipelines.values import Progress, ignore_progress
 
 if TYPE_CHECKING:
     from flext_pipelines.oud.directory.target import DirectoryTarget
@@ -31,75 +31,6 @@ _MOST_LISTED = 1_000
 _SHOWN = 120
 _TELL_EVERY = 10_000
 _MOST_VALUES = 50
-
-
-class Finding(Value):
-    """Something that is not as the files say.
-
-    Attributes:
-        kind: What it is.
-        dn: The entry.
-        attribute: The attribute, where it is about one.
-        detail: In words, passwords left out.
-        file: Where the entry stands that should be there.
-        line: The line there.
-    """
-
-    kind: Literal["missing", "extra", "different", "dangling", "bind"]
-    dn: str
-    attribute: str | None = None
-    detail: str = ""
-    file: str | None = None
-    line: int | None = None
-
-
-class BindSample(Value):
-    """A user and the password in clear with which a bind must succeed."""
-
-    dn: str
-    password: SecretStr
-
-
-class VerifyReport(Value):
-    """What a comparison found.
-
-    Attributes:
-        url: The server.
-        below: What was searched.
-        equal: Whether nothing was found at all.
-        expected: Entries that should be there.
-        found: Entries that are.
-        same: Entries that are as they should be.
-        different: Entries that are not.
-        missing: Entries that should be there and are not.
-        extra: Entries that are there and should not.
-        duplicates: Records of an entry that an earlier record holds; only that counts.
-        references: DN values that were followed.
-        dangling: Of those: nothing stands there.
-        bound: Sampled users who could bind.
-        refused: Sampled users who could not.
-        rights: What was asked about rights; None when it was not.
-        findings: The first of each kind.
-        seconds: How long it took.
-    """
-
-    url: str
-    below: tuple[str, ...]
-    equal: bool
-    expected: int
-    found: int
-    same: int
-    different: int
-    missing: int
-    extra: int
-    duplicates: int
-    references: int
-    dangling: int
-    bound: int
-    refused: int
-    rights: RightsReport | None
-    findings: tuple[Finding, ...]
-    seconds: float
 
 
 def verify(
