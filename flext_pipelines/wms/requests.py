@@ -83,6 +83,10 @@ class ShipmentLine(Value):
 
     seq_nbr: int = Field(ge=1, description="Line of the order.")
     qty: Positive | None = Field(default=None, description="How much of it; by default all that is still open.")
+    item_code: Code | None = Field(
+        default=None,
+        description="Item of the line, to be sure; needed where the order is new to Oracle WMS Cloud.",
+    )
 
 
 class ShipmentRequest(Value):

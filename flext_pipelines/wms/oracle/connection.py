@@ -179,7 +179,7 @@ def connect_in_time(
     if oracledb.is_thin_mode():
         # Until the mode is settled, python-oracledb lets one thread connect at a time: a silent listener would hold
         # every other connection of the process.
-        oracledb.enable_thin_mode()
+        oracledb.enable_thin_mode()  # type: ignore[no-untyped-call]  # its decorator has no types
     attempt = _Attempt(connect or oracledb.connect, arguments, options.call_seconds)
     attempt.start()
     attempt.join(options.connect_seconds)
