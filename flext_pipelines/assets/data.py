@@ -8,6 +8,7 @@ What belongs here: these four ops and their job. What does not: how any of it is
 """
 
 import functools
+import json
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple, cast
 
@@ -17,11 +18,12 @@ from flext_pipelines.assets.bus import BUS
 from flext_pipelines.assets.failures import translated
 from flext_pipelines.assets.guard import guarded_op, refuse
 from flext_pipelines.assets.messages import RESULT, present, send
+from flext_pipelines.assets.moved import Stream, moved, stream_of
 from flext_pipelines.assets.run_config import config_fields
 from flext_pipelines.commands import data, registry
 from flext_pipelines.commands.registry import MessageSpec
 from flext_pipelines.data.dataset import DataReference
-from flext_pipelines.runs.location import ETL_JOB, Meta
+from flext_pipelines.runs.location import ETL_JOB
 
 
 class Stage(NamedTuple):
@@ -38,11 +40,15 @@ class Stage(NamedTuple):
     takes: str | None
 
 
+EXTRACT, LOAD = "extract", "load"
+REFERENCE, STREAM = "reference", "stream"
+"""Names of what ops hand on."""
+
 STAGES = (
-    Stage("extract", "data.ExtractData", None),
+    Stage(EXTRACT, "data.ExtractData", None),
     Stage("validate", "data.ValidateData", "dataset"),
     Stage("transform", "data.TransformData", "input_source"),
-    Stage("load", "data.LoadData", "source_data"),
+    Stage(LOAD, "data.LoadData", "source_data"),
 )
 
 
@@ -53,7 +59,8 @@ def data_jobs() -> list[dg.JobDefinition]:
 
     @dg.job(name=ETL_JOB, description="Extract, validate, transform, load: the run config holds the four messages.")
     def etl() -> None:
-        load(transform(validate(extract())))
+        reference, stream = extract()
+        load(reference=transform(validate(reference)), stream=stream)
 
     return [etl]
 
@@ -64,8 +71,8 @@ def _op(stage: Stage, spec: MessageSpec) -> dg.OpDefinition:
 
     @dg.op(
         name=stage.op,
-        ins={"reference": dg.In(str)} if stage.takes else {},
-        out=dg.Out(str, description="The data that the next op works on, as text."),
+        ins=_inputs(stage),
+        out=_outputs(stage),
         required_resource_keys={BUS},
         config_schema=fields,
         description=spec.summary,
@@ -74,30 +81,32 @@ def _op(stage: Stage, spec: MessageSpec) -> dg.OpDefinition:
         with translated(context):
             config = present(context.op_config)
             if stage.takes:
-                config.setdefault(stage.takes, inputs["reference"])
+                config.setdefault(stage.takes, inputs[REFERENCE])
             answer = cast("Mapping[str, object]", send(context, spec, config))
-            if stage.op == "load":
-                yield _loaded(answer)
+            of = Stream(*json.loads(inputs[STREAM])) if inputs.get(STREAM) else None
+            yield from moved(spec.name, config, answer, of)
             reference = reference_text(cast("Mapping[str, object]", answer["reference"]))
-            yield dg.Output(reference, metadata={RESULT: dg.MetadataValue.json(dict(answer))})
+            yield dg.Output(reference, REFERENCE, metadata={RESULT: dg.MetadataValue.json(dict(answer))})
+            if stage.op == EXTRACT:
+                yield dg.Output(json.dumps(stream_of(config, answer)), STREAM)
 
     return guarded_op(perform, functools.partial(refuse, spec), fields)
+
+
+def _inputs(stage: Stage) -> dict[str, dg.In]:
+    found = {REFERENCE: dg.In(str, description="The data that it works on.")} if stage.takes else {}
+    if stage.op == LOAD:
+        found[STREAM] = dg.In(str, default_value="", description="Of which tap and stream the rows are, for metrics.")
+    return found
+
+
+def _outputs(stage: Stage) -> dict[str, dg.Out]:
+    found = {REFERENCE: dg.Out(str, description="The data that the next op works on, as text.")}
+    if stage.op == EXTRACT:
+        found[STREAM] = dg.Out(str, description="Tap and stream, as JSON.")
+    return found
 
 
 def reference_text(reference: Mapping[str, object]) -> str:
     """A reference of an answer as text that the next message takes."""
     return str(DataReference.model_validate(reference))
-
-
-def _loaded(answer: Mapping[str, object]) -> dg.AssetMaterialization:
-    """The warehouse table that was loaded, so that its history shows the load."""
-    table = str(answer["table"])
-    moved = int(str(answer["inserted"])) + int(str(answer["updated"]))
-    return dg.AssetMaterialization(
-        dg.AssetKey(table.split(".")),
-        metadata={
-            Meta.ROWS_LOADED: moved,
-            Meta.TABLE_NAME: table,
-            "dagster/row_count": int(str(answer["rows_in_table"])),
-        },
-    )

@@ -12,6 +12,7 @@ from flext_pipelines.assets.bus import BUS, context_of
 from flext_pipelines.assets.progress import StepLog
 from flext_pipelines.assets.run_config import config_fields, message_from
 from flext_pipelines.commands import pipelines, registry
+from flext_pipelines.errors import FlextError
 from flext_pipelines.meltano.outcome import PipelineRun
 from flext_pipelines.runs.location import RUN_OPTIONS_RESOURCE, Tag
 
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
     from flext_pipelines.assets.partitions import Window
     from flext_pipelines.commands.bus import Bus
     from flext_pipelines.commands.registry import MessageSpec
-    from flext_pipelines.errors import FlextError
 
 OPTIONS = ("environment", "full_refresh", "refresh_catalog", "config_overrides", "timeout_seconds", "schedule")
 """Fields of the message that a run may set for all its blocks; the rest follows from the assets it makes."""
@@ -97,9 +97,9 @@ def _payload(
     return {name: value for name, value in fields.items() if value is not None}
 
 
-def run_of(error: FlextError) -> PipelineRun | None:
+def run_of(error: BaseException | None) -> PipelineRun | None:
     """The counts so far that an error of the gateway carries."""
-    run = error.details.get("run")
+    run = error.details.get("run") if isinstance(error, FlextError) else None
     return PipelineRun.model_validate(run) if isinstance(run, dict) else None
 
 

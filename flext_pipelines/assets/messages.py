@@ -16,6 +16,7 @@ import dagster as dg
 from flext_pipelines.assets.bus import BUS, context_of
 from flext_pipelines.assets.failures import StepContext, translated
 from flext_pipelines.assets.guard import CheckOverrides, guarded_op, no_check, refuse, refuse_any
+from flext_pipelines.assets.moved import moved
 from flext_pipelines.assets.progress import StepLog
 from flext_pipelines.assets.run_config import config_fields, message_from
 from flext_pipelines.commands import registry
@@ -57,12 +58,15 @@ ANY_FIELDS = {
     config_schema=ANY_FIELDS,
     description="Sends any one command. A secret field takes `{env: NAME}`, never a value.",
 )
-def send_any(context: dg.OpExecutionContext) -> Iterator[dg.Output[None]]:
+def send_any(context: dg.OpExecutionContext) -> Iterator[dg.Output[None] | dg.AssetMaterialization]:
     """Send the command that the run config names."""
     with translated(context):
         config = cast("Mapping[str, object]", context.op_config)
         spec = command_named(str(config["message"]))
-        yield answered(send(context, spec, cast("Mapping[str, object]", config["payload"])))
+        payload = cast("Mapping[str, object]", config["payload"])
+        answer = send(context, spec, payload)
+        yield from moved(spec.name, payload, answer)
+        yield answered(answer)
 
 
 def answered(value: object) -> dg.Output[None]:

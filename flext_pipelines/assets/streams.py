@@ -1,8 +1,8 @@
 """The assets of one extract-and-load block: one per stream, made by one Meltano run.
 
-A run over some of the streams asks Meltano for those only. When a run fails, the streams that had arrived whole are
-recorded first; those that had not, or were never reached, are not. What Meltano moved without an asset (a table that
-is newer than this code location) is said in a warning, never dropped in silence.
+A run over some of the streams asks Meltano for those only. When a run fails or is cancelled, the streams that had
+arrived whole, bookmark saved, are recorded first; those that had not, or were never reached, are not. What Meltano
+moved without an asset (a table that is newer than this code location) is said in a warning, never dropped in silence.
 
 What belongs here: the multi-asset and its body. What does not: which block owns which key (``blocks``), metadata
 (``metadata``), checks (``checks``).
@@ -17,7 +17,7 @@ from flext_pipelines.assets import checks
 from flext_pipelines.assets.blocks import BlockPlan, StreamAsset
 from flext_pipelines.assets.bus import BUS
 from flext_pipelines.assets.failures import translated
-from flext_pipelines.assets.meltano_run import RunSoFar, perform, pipeline_of
+from flext_pipelines.assets.meltano_run import RunSoFar, perform, pipeline_of, run_of
 from flext_pipelines.assets.metadata import stream_metadata
 from flext_pipelines.assets.partitions import partitions_definition, window_of
 from flext_pipelines.meltano.outcome import PipelineRun, StreamOutcome
@@ -106,7 +106,14 @@ def _description(block: BlockPlan, asset: StreamAsset) -> str:
 
 def _load(context: dg.AssetExecutionContext, block: BlockPlan) -> Iterator[dg.MaterializeResult[object]]:
     wanted = [asset for asset in block.streams if dg.AssetKey(asset.path) in context.selected_asset_keys]
-    outcome = perform(context, block, window_of(context), streams=_names(block, wanted))
+    try:
+        outcome = perform(context, block, window_of(context), streams=_names(block, wanted))
+    except BaseException as interrupt:
+        if (so_far := run_of(interrupt.__cause__)) is not None:
+            for asset in wanted:
+                if has_landed(asset, so_far):
+                    yield _result(context, block, asset, so_far)
+        raise
     if outcome.run is not None:
         landed = wanted if outcome.error is None else [one for one in wanted if has_landed(one, outcome.run)]
         _warn_of_unknown_streams(context, block, outcome.run)

@@ -156,6 +156,10 @@ class Engine:
         scan = f"read_parquet([{paths}], union_by_name = true)"
         self.run(f"CREATE VIEW {identifier(name)} AS SELECT * FROM {scan}")  # noqa: S608  quoted paths
 
+    def alias(self, name: str, known: str) -> None:
+        """Give a relation a second name."""
+        self.run(f"CREATE VIEW {identifier(name)} AS FROM {identifier(known)}")
+
     def table(self, name: str, reader: pa.RecordBatchReader) -> None:
         """Copy a stream of rows into a table of the work file."""
         import duckdb

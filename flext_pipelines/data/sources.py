@@ -114,8 +114,12 @@ def _opened(
 ) -> Iterator[Engine]:
     read = [file for origin in origins.values() for file in origin.files]
     with Engine(scratch, read=read, threads=threads, memory=memory) as engine:
+        first: dict[DataReference, str] = {}
         for name, origin in origins.items():
-            if origin.reference.table is None:
+            known = first.setdefault(origin.reference, name)
+            if known != name:
+                engine.alias(name, known)  # a table of the warehouse is copied, and once is enough
+            elif origin.reference.table is None:
                 engine.view(name, origin.files)
             elif tables is None:
                 raise ConfigError(f"{origin.reference} is in the warehouse, and none is configured", "Set one")

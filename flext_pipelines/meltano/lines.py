@@ -10,6 +10,9 @@ import threading
 from collections import deque
 from collections.abc import Callable, Iterator
 
+Echo = Callable[[str], object]
+"""Takes raw lines, each with its line end: ``sys.stdout.write``."""
+
 LONGEST_LINE = 1024 * 1024
 """Bytes of one line that are kept; a plugin may print a record of 50 MB."""
 _CHUNK = 256 * 1024

@@ -16,7 +16,8 @@ import time
 from collections.abc import Callable
 
 PATIENCE_SECONDS = 5.0
-"""How long one line may take before further ones are left out."""
+"""How long lines may wait for room, taken together, until all that wait are written; then they are left out."""
+_NO_WAIT = 0.001
 _WAITING_LINES = 256
 """A line has at most 1 MB, so that they never take more memory than 256 MB."""
 
@@ -27,7 +28,7 @@ class RawLog:
     Args:
         write: Takes each line with its line end. One that raises ``OSError`` or ``ValueError`` (no room, or nobody
             there) gets no more lines.
-        patience_seconds: How long it may take for one line before others are left out.
+        patience_seconds: How long whoever adds lines may be held up, taken together, until all of them are written.
     """
 
     def __init__(self, write: Callable[[str], object], patience_seconds: float = PATIENCE_SECONDS) -> None:
@@ -35,20 +36,26 @@ class RawLog:
         self._patience = patience_seconds
         self._lines: queue.Queue[str | None] = queue.Queue(_WAITING_LINES)
         self._left_out = 0
+        self._spent = 0.0
         self._written = 0
         self._thread = threading.Thread(target=self._pass_on, name="raw-log", daemon=True)
         self._thread.start()
 
     def add(self, line: str) -> None:
-        """One more line; waits for room once, and leaves lines out until there is some."""
+        """One more line; left out where there is no room for it and patience is spent."""
         if not self._thread.is_alive():
             return
+        if self._spent and self._lines.empty():
+            self._spent = 0.0
+        began = time.monotonic()
         try:
-            self._lines.put(self._gap() + line, timeout=self._patience, block=not self._left_out)
+            self._lines.put(self._gap() + line, timeout=max(self._patience - self._spent, 0.0))
         except queue.Full:
             self._left_out += 1
         else:
             self._left_out = 0
+        if (waited := time.monotonic() - began) > _NO_WAIT:
+            self._spent += waited
 
     def close(self) -> None:
         """Wait for the last line, as long as lines get on their way."""

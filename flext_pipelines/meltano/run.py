@@ -19,9 +19,8 @@ from flext_pipelines.errors import FlextError
 from flext_pipelines.meltano import locks, system_database, warm
 from flext_pipelines.meltano.argv import run_argv
 from flext_pipelines.meltano.environment import child_environment
-from flext_pipelines.meltano.evidence import Evidence
 from flext_pipelines.meltano.failures import cancelled, verdict
-from flext_pipelines.meltano.lines import Tail
+from flext_pipelines.meltano.lines import Echo, Tail
 from flext_pipelines.meltano.log import JobStarted, parse_line
 from flext_pipelines.meltano.plan import Plan, RunRequest, make_plan
 from flext_pipelines.meltano.process import Invocation, launch
@@ -44,9 +43,6 @@ if TYPE_CHECKING:
     from flext_pipelines.meltano.outcome import PipelineRun
     from flext_pipelines.meltano.project import MeltanoProject
     from flext_pipelines.settings import Settings
-
-Echo = Callable[[str], object]
-"""Takes raw lines, each with its line end: ``sys.stdout.write``."""
 
 
 def read_catalogue(project: MeltanoProject) -> ProjectCatalogue:
@@ -121,7 +117,8 @@ class MeltanoRunner:
         Raises:
             FlextError: The run was refused or failed. Of a run that had begun, ``details["run"]`` holds the
                 counts so far, ``details["tail"]`` the last raw lines.
-            BaseException: Whatever interrupted it, once nothing of it is left and the bookmark is saved.
+            BaseException: Whatever interrupted it, once nothing of it is left and the bookmark is saved. Its cause is
+                a ``RunCancelledError`` with ``details["run"]``.
         """
         project = self.project.in_environment(request.environment)
         project.check()
@@ -211,9 +208,8 @@ class _OneRun:
             try:
                 with listener.running as running:
                     ended = running.wait(graces=self.runner.graces, timeout_seconds=timeout, should_stop=should_stop)
-            except BaseException:
-                self._tell_cancelled(Ended(-1, "stopped", 0), listener.tally, before)
-                raise
+            except BaseException as interrupt:
+                raise interrupt from self._cancelled(Ended(-1, "stopped", 0), listener.tally, before)
         return self._judge(ended, listener.tally, before, timeout)
 
     def _states_before(self) -> Mapping[str, State]:
@@ -284,11 +280,17 @@ class _OneRun:
             self.on_progress(Progress(kind="warning", text=error.reason))
         raise error
 
-    def _tell_cancelled(self, ended: Ended, tally: Tally, before: Mapping[str, Mapping[str, object]]) -> None:
-        """Say where the bookmarks stand before the interrupt goes on its way."""
+    def _cancelled(self, ended: Ended, tally: Tally, before: Mapping[str, Mapping[str, object]]) -> FlextError:
+        """Where the bookmarks stand, and the counts so far: told, and the interrupt takes it along as its cause."""
         self._mend(ended)
-        evidence: Evidence = evidence_of(self._readings(ended, tally, before), 0)
-        self.on_progress(Progress(kind="warning", text=cancelled(evidence).reason))
+        try:
+            readings = self._readings(ended, tally, before)
+        except FlextError as unknown:  # the bookmarks cannot be read; the interrupt goes on its way all the same
+            return unknown
+        error = cancelled(evidence_of(readings, 0))
+        error.details["run"] = pipeline_run(readings, error).model_dump(mode="json")
+        self.on_progress(Progress(kind="warning", text=error.reason))
+        return error
 
     def _mend(self, ended: Ended) -> None:
         """A killed Meltano leaves its row ``RUNNING``, which would block the state id for five minutes."""

@@ -35,9 +35,9 @@ if TYPE_CHECKING:
     from pydantic import JsonValue, SecretStr
 
     from flext_pipelines.meltano.catalogue import ProjectCatalogue
+    from flext_pipelines.meltano.lines import Echo
     from flext_pipelines.meltano.project import MeltanoProject
     from flext_pipelines.meltano.running import Ended
-    from flext_pipelines.meltano.tap_lines import Echo
 
 _LAST_WORDS = 20
 _WILDCARDS = frozenset("*?[")
@@ -90,6 +90,7 @@ class TapRun:
             stack.callback(sandbox.remove)
             env = child_environment(self.project, process_environment(), extra=self._variables(sandbox))
             log = TapLog(self._redactor(env), self.echo)
+            stack.callback(log.close)
             arguments: tuple[str, ...] = ()
             if self.state is not None:
                 self._leave_catalog(sandbox, env, log)

@@ -13,21 +13,21 @@ from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
-from flext_pipelines.meltano.lines import Tail
+from flext_pipelines.meltano.lines import Echo, Tail
 from flext_pipelines.meltano.process import Invocation, launch
+from flext_pipelines.meltano.raw_log import RawLog
 from flext_pipelines.meltano.running import Ended, Graces, Running
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-Echo = Callable[[str], object]
-"""Takes raw lines, each with its line end: ``sys.stdout.write``."""
 
 LONGEST_LINE = 512 * 1024 * 1024
 """Bytes; a record of 50 MB is one line, and one that is cut is no record."""
 GRACES = Graces(5, 5)
 """Nothing waits behind a tap alone: no target has rows to load, no bookmark is to be saved."""
 
+PATIENCE_SECONDS = 1.0
+"""How long the echo of a tap's log may hold up the tap, taken together, until it has caught up."""
 _CHUNK_LINES = 2_000
 _CHUNK_BYTES = 16 * 1024 * 1024
 _CHUNK_SECONDS = 0.25
@@ -39,23 +39,26 @@ class TapLog:
 
     Args:
         redact: Takes secrets out.
-        echo: Given every line; the log ends for good when it fails, and the tap goes on.
+        echo: Given every line, in a thread of its own: one that stands still or fails does not hold up the tap, which
+            waits while its log is not read; lines that it has no time for are left out, and that is told.
     """
 
     def __init__(self, redact: Callable[[str], str], echo: Echo | None = None) -> None:
         self._redact = redact
-        self._echo = echo
+        self._raw = RawLog(echo, PATIENCE_SECONDS) if echo is not None else None
         self._tail = Tail()
 
     def add(self, line: str) -> None:
         """One more line."""
         clean = self._redact(line)
         self._tail.add(clean)
-        if self._echo is not None:
-            try:
-                self._echo(clean + "\n")
-            except (OSError, ValueError):  # no room, or nobody there
-                self._echo = None
+        if self._raw is not None:
+            self._raw.add(clean + "\n")
+
+    def close(self) -> None:
+        """Wait for the last line on its way to the echo, as long as lines get there."""
+        if self._raw is not None:
+            self._raw.close()
 
     def lines(self) -> tuple[str, ...]:
         """The last ones, oldest first."""

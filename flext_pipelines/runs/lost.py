@@ -79,8 +79,8 @@ def lost_worker(instance: DagsterInstance, run: DagsterRun) -> WorkerProcess | N
 
 def mark_as_lost(
     instance: DagsterInstance, run: DagsterRun, worker: WorkerProcess, sandboxes: Path, patience_seconds: float
-) -> None:
-    """End what the run left behind, mark it, and give its pool slots back.
+) -> int:
+    """End what the run left behind, mark it, and give its pool slots back; how many processes had to be killed.
 
     Args:
         instance: Where the run is recorded.
@@ -96,16 +96,18 @@ def mark_as_lost(
     left = processes_of_run(run.run_id, None)
     for process in left:
         ask_to_end(process)
-    kill(wait_until_gone(left, _LEFTOVER_GRACE_SECONDS))
+    refused = wait_until_gone(left, _LEFTOVER_GRACE_SECONDS)
+    kill(refused)
     now = instance.get_run_by_id(run.run_id)
     if now is None or now.is_finished:
-        return
+        return len(refused)
     reason = LOST_REASON.format(pid=worker.pid)
     if now.status is DagsterRunStatus.CANCELING:
         instance.report_run_canceled(now, f"{reason}.")
     else:
         instance.report_run_failed(now, f"{reason}. {LOST_INSTRUCTION}.")
     instance.event_log_storage.free_concurrency_slots_for_run(run.run_id)
+    return len(refused)
 
 
 def _wait_for_watchdog(sandboxes: Path, run_id: str, seconds: float) -> None:

@@ -26,7 +26,7 @@ class StreamMetrics(Value):
     """What one run moved of one stream, or into another table.
 
     Attributes:
-        stream: The stream: the last part of the asset key.
+        stream: The stream; of a table that no stream was loaded into, the last part of the asset key.
         asset: The asset key, parts joined by ``/``.
         partition: The partition key.
         rows_extracted: Rows that the tap gave.
@@ -101,7 +101,7 @@ def run_metrics(records: RunRecords, execution_id: str | None = None, pipeline: 
     run, _ = as_lost(records, find_run(records, execution_id, pipeline))
     # A stream that was tried again is materialized once more: the last word counts.
     made = {(one.asset, one.partition): one for one in records.materializations(run.run_id)}
-    streams = tuple(stream_metrics(one) for one in made.values() if Meta.STREAM in one.metadata)
+    streams = _joined([one for one in made.values() if Meta.STREAM in one.metadata])
     tables = tuple(stream_metrics(one) for one in made.values() if Meta.STREAM not in one.metadata)
     seconds = summary(run).seconds
     loaded = _total(stream.rows_loaded for stream in streams)
@@ -121,12 +121,33 @@ def run_metrics(records: RunRecords, execution_id: str | None = None, pipeline: 
     )
 
 
+def _joined(made: Iterable[Materialization]) -> tuple[StreamMetrics, ...]:
+    """Stream by stream, in the order in which they were done.
+
+    An extraction into the landing zone and its load are two halves: one has no rows loaded, the other none extracted.
+    """
+    found: list[StreamMetrics] = []
+    half: dict[tuple[object, object, str | None], int] = {}
+    for one in made:
+        data, numbers = one.metadata, stream_metrics(one)
+        place = (data.get(Meta.TAP), data.get(Meta.STREAM), one.partition)
+        if Meta.ROWS_EXTRACTED not in data and Meta.ROWS_LOADED in data and place in half:
+            first = found[half[place]]
+            known = {name: value for name, value in numbers if value is not None and name != "stream"}
+            found[half[place]] = first.model_copy(update=known)
+            continue
+        if Meta.ROWS_EXTRACTED in data and Meta.ROWS_LOADED not in data:
+            half[place] = len(found)
+        found.append(numbers)
+    return tuple(found)
+
+
 def stream_metrics(made: Materialization) -> StreamMetrics:
     """The numbers of one materialization."""
     data = made.metadata
     loaded, seconds = _whole(data.get(Meta.ROWS_LOADED)), _number(data.get(Meta.SECONDS))
     return StreamMetrics(
-        stream=made.asset.rpartition("/")[2],
+        stream=_text(data.get(Meta.STREAM)) or made.asset.rpartition("/")[2],
         asset=made.asset,
         partition=made.partition,
         rows_extracted=_whole(data.get(Meta.ROWS_EXTRACTED)),

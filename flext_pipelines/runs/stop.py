@@ -199,12 +199,10 @@ def _clean_up(
 def _stop_without_worker(
     instance: DagsterInstance, run: DagsterRun, worker: WorkerProcess | None, sandboxes: Path, grace: float
 ) -> int:
-    """The run's process is gone, or was never recorded: mark the run and end what it left."""
+    """The run's process is gone, or was never recorded: mark the run and end what it left; how many were killed."""
     instance.report_run_canceling(run)
-    left = processes_of_run(run.run_id, None)
     if worker is not None:
-        mark_as_lost(instance, run, worker, sandboxes, grace)
-        return len(left)
+        return mark_as_lost(instance, run, worker, sandboxes, grace)
     instance.run_launcher.terminate(run.run_id)
     now = instance.get_run_by_id(run.run_id) or run
     if not now.is_finished:

@@ -57,7 +57,7 @@ class Runner:
         asked: Every message, with the context it came in.
     """
 
-    answers: list[PipelineRun | FlextError]
+    answers: list[PipelineRun | BaseException]
     asked: list[tuple[RunMeltanoPipelineCommand, Context]] = field(default_factory=list)
 
     @property

@@ -107,9 +107,13 @@ def test_etl_hands_the_data_from_message_to_message(bus: Bus, settings: Settings
 
     assert result.success, result.all_events
     assert _rows(settings, "SELECT id FROM shop.open_orders ORDER BY id") == [(1,), (3,)]
-    (event,) = result.get_asset_materialization_events()
-    loaded = event.step_materialization_data.materialization
+    landed, loaded = (
+        event.step_materialization_data.materialization for event in result.get_asset_materialization_events()
+    )
+    assert landed.asset_key == dg.AssetKey(["landing", "tap-shop.orders"])
+    assert (landed.metadata["flext/stream"].value, landed.metadata["rows_extracted"].value) == ("orders", 3)
     assert loaded.asset_key == dg.AssetKey(["shop", "open_orders"])
+    assert loaded.metadata["flext/stream"].value == "orders"
     assert (loaded.metadata["rows_loaded"].value, loaded.metadata["dagster/row_count"].value) == (2, 2)
 
 
@@ -121,7 +125,9 @@ def test_data_that_break_their_contract_go_no_further(bus: Bus, instance: dg.Dag
 
     assert not result.success
     assert [event.step_key for event in result.all_events if event.is_step_failure] == ["validate"]
-    assert [*result.get_asset_materialization_events()] == []
+    assert [event.asset_key for event in result.get_asset_materialization_events()] == [
+        dg.AssetKey(["landing", "tap-shop.orders"])
+    ]
 
 
 def _warehouse_with_orders(settings: Settings) -> None:

@@ -4,10 +4,10 @@ from collections.abc import Iterator, Sequence
 
 import dagster as dg
 import pytest
-from dagster import ExecuteInProcessResult
+from dagster import DagsterExecutionInterruptedError, ExecuteInProcessResult
 
 from flext_pipelines.assets.location import build_definitions
-from flext_pipelines.errors import ConfigError, ExtractFailedError, LoadFailedError
+from flext_pipelines.errors import ConfigError, ExtractFailedError, LoadFailedError, RunCancelledError
 from flext_pipelines.meltano.catalogue import Partitions, Pipeline, ProjectCatalogue, Stream
 from flext_pipelines.runs.location import Tag, run_options_config
 from tests.assets.catalogues import catalogue, command, el
@@ -127,6 +127,19 @@ def test_streams_that_arrived_before_a_failure_are_recorded(instance: dg.Dagster
 
     assert not result.success
     assert {*_materialized(result)} == {"shop/orders"}
+
+
+def test_streams_that_arrived_before_a_cancellation_are_recorded(instance: dg.DagsterInstance) -> None:
+    """What the gateway says of a stopped run travels with the interrupt; a stream that was cut short is left out."""
+    so_far = run(stream("orders"), stream("items", status="cancelled", loaded=2), status="cancelled")
+    interrupt = DagsterExecutionInterruptedError()
+    interrupt.__cause__ = failed(RunCancelledError("daily was cancelled"), so_far)
+
+    result = _materialize(instance, DAILY, Runner([interrupt]))
+
+    assert not result.success
+    made = {key: instance.get_latest_materialization_event(key) for key in (ORDERS, ITEMS)}
+    assert [key for key, event in made.items() if event is not None] == [ORDERS]
 
 
 def test_a_stream_whose_rows_did_not_all_arrive_is_not_recorded(instance: dg.DagsterInstance) -> None:

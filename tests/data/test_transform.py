@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import random
+from contextlib import contextmanager
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
@@ -22,7 +23,7 @@ from flext_pipelines.errors import FlextError, NotFoundError, TransformFailedErr
 from tests.data.samples import put, rows_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     Keep = Callable[[str, pa.Table], DataReference]
 
@@ -525,3 +526,28 @@ def test_a_source_that_is_missing_is_named(landing: LandingZone) -> None:
     """Neither the source nor data that a rule reads may be missing."""
     with pytest.raises(NotFoundError, match="nothing"):
         apply(landing, DataReference(dataset="nothing"))
+
+
+class _CountedTables:
+    """A warehouse of one table that counts how often it is read."""
+
+    def __init__(self) -> None:
+        self.read: list[str] = []
+
+    @contextmanager
+    def rows(self, table: str) -> Iterator[pa.RecordBatchReader]:
+        """Three rows."""
+        self.read.append(table)
+        yield pa.table({"id": [1, 2, 3]}).to_reader()
+
+
+def test_a_table_that_is_named_twice_is_copied_once(landing: LandingZone) -> None:
+    """As the source and as an input of a query, which is how a SQL file reads its first dependency."""
+    tables = _CountedTables()
+    rule = {"kind": "sql", "query": "SELECT count(*) AS n FROM orders", "inputs": {"orders": "table:shop.orders"}}
+    request = TransformRequest(DataReference(table="shop.orders"), "counted", RULES.validate_python([rule]))
+
+    made = transform(landing, tables, request)
+
+    assert rows_of(landing, made.reference) == [{"n": 3}]
+    assert tables.read == ["shop.orders"]

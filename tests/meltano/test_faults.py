@@ -227,7 +227,7 @@ def test_an_interrupted_run_keeps_its_bookmark(tmp_path: Path, structured: bool)
     runner = project(tmp_path, tap_config={**SLOW, "structured": structured})
     told: list[Progress] = []
 
-    with pytest.raises(KeyboardInterrupt):
+    with pytest.raises(KeyboardInterrupt) as caught:
         runner.run(
             J, told.append, echo=when("incremental sync", lambda: os.kill(os.getpid(), signal.SIGINT), after=0.5)
         )
@@ -237,6 +237,9 @@ def test_an_interrupted_run_keeps_its_bookmark(tmp_path: Path, structured: bool)
     assert 0 < len(rows) < 3000
     assert bookmark(runner) == str(len(rows))
     assert f"j was cancelled; bookmark kept at orders {len(rows)}" in [progress.text for progress in told]
+    assert isinstance(caught.value.__cause__, RunCancelledError)
+    so_far = PipelineRun.model_validate(caught.value.__cause__.details["run"])
+    assert [(one.name, one.status, one.loaded) for one in so_far.streams] == [("orders", "cancelled", len(rows))]
     rerun(tmp_path, len(rows) + 5)
 
 

@@ -29,6 +29,25 @@ def test_a_slow_reader_gets_every_line() -> None:
     assert lines == [f"{number}\n" for number in range(100)]
 
 
+def test_a_reader_that_is_slow_for_ever_is_waited_for_once() -> None:
+    """One line in a while gets through; the patience for it is not spent again on each."""
+    lines: list[str] = []
+
+    def slow(line: str) -> None:
+        time.sleep(0.01)
+        lines.append(line)
+
+    log = RawLog(slow, 0.2)
+    began = time.monotonic()
+    for number in range(3_000):
+        log.add(f"{number}\n")
+    taken = time.monotonic() - began
+
+    assert taken < 5  # 0.01 s for each of them would be 30 s
+    log.close()
+    assert any("left out" in line for line in lines)
+
+
 def test_a_gap_is_told_in_its_place() -> None:
     """Lines for which nobody had time, once there is time again."""
     go_on = threading.Event()

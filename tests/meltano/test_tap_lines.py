@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -122,6 +123,22 @@ def test_the_log_is_echoed_without_secrets_until_the_echo_fails() -> None:
     log = TapLog(lambda line: line.replace("hunter2", "***"), echo)
     for line in ("one", "hunter2", "three", "four"):
         log.add(line)
+    log.close()
 
     assert heard == ["one\n", "***\n"]
     assert log.lines() == ("one", "***", "three", "four")
+
+
+def test_an_echo_that_stands_still_does_not_hold_up_the_tap(tmp_path: Path) -> None:
+    """The tap writes far more log than waits anywhere, and its lines come all the same."""
+    for_ever = threading.Event()
+    log = TapLog(str, lambda _: for_ever.wait(60))
+    code = "import sys\nfor n in range(20_000):\n    print(n)\n    print('x' * 100, file=sys.stderr)"
+    began = time.monotonic()
+
+    lines = list(work(tmp_path, code, log=log).lines())
+    log.close()
+
+    assert len(lines) == 20_000
+    assert time.monotonic() - began < 20
+    for_ever.set()

@@ -97,6 +97,35 @@ def test_a_mart_is_listed_and_not_added(instance: DagsterInstance, records: RunR
     assert (told.rows_extracted, told.rows_loaded, told.bytes) == (7, 7, 70)
 
 
+def test_an_extraction_and_its_load_are_one_stream(instance: DagsterInstance, records: RunRecords) -> None:
+    """What `etl` landed and what it loaded stand in one line, and count in the totals; a second table stays apart."""
+    run_id = make_run(instance, DagsterRunStatus.STARTED)
+    of = {Meta.TAP: "tap-shop", Meta.STREAM: "orders"}
+    landed = {**of, Meta.ROWS_EXTRACTED: 9, Meta.ROWS_REJECTED: 1, Meta.BYTES: 90, Meta.BOOKMARK_AFTER: "9"}
+    materialize(instance, run_id, ["landing", "tap-shop.orders"], landed)
+    materialize(instance, run_id, ["shop", "open_orders"], {**of, Meta.ROWS_LOADED: 5, Meta.TABLE_NAME: "shop.open"})
+    materialize(instance, run_id, ["shop", "others"], {Meta.ROWS_LOADED: 2})
+
+    told = run_metrics(records, run_id)
+
+    (orders,) = told.streams
+    assert (orders.stream, orders.asset, orders.table) == ("orders", "shop/open_orders", "shop.open")
+    assert (orders.rows_extracted, orders.rows_loaded, orders.rows_rejected, orders.bytes) == (9, 5, 1, 90)
+    assert orders.bookmark_after == "9"
+    assert [one.asset for one in told.tables] == ["shop/others"]
+    assert (told.rows_extracted, told.rows_loaded) == (9, 5)
+
+
+def test_one_stream_into_two_targets_is_two_lines(instance: DagsterInstance, records: RunRecords) -> None:
+    """Two blocks of a pipeline: each moved its own rows."""
+    run_id = make_run(instance, DagsterRunStatus.STARTED)
+    numbers = {Meta.TAP: "tap-shop", Meta.STREAM: "orders", Meta.ROWS_EXTRACTED: 9, Meta.ROWS_LOADED: 9}
+    materialize(instance, run_id, ["shop", "orders"], numbers)
+    materialize(instance, run_id, ["archive", "orders"], numbers)
+
+    assert [one.asset for one in run_metrics(records, run_id).streams] == ["shop/orders", "archive/orders"]
+
+
 def test_an_unknown_run_has_no_numbers(records: RunRecords) -> None:
     """It is an error, not an empty answer."""
     with pytest.raises(NotFoundError):

@@ -97,7 +97,8 @@ def test_a_lost_run_is_stopped_with_what_it_left(runs: Runs, shell: Shell, tmp_p
 
     result = runs.stop(run_id)
 
-    assert result.status == "cancelled"
+    assert (result.status, result.killed) == ("cancelled", 0)
+    assert result.note.endswith("all of its processes ended when asked")
     assert not _alive(child)
 
 
