@@ -14,11 +14,21 @@ import io
 import sys
 from collections.abc import Callable
 
-from flext_pipelines.errors import DnError, LdifError
+from flext_pipelines.errors import AciSyntaxError, DnError, LdifError, SchemaSyntaxError
+from flext_pipelines.oud.acl.aci import write_aci
+from flext_pipelines.oud.acl.aci_parser import parse_aci
+from flext_pipelines.oud.acl.filters import parse_filter, write_filter
+from flext_pipelines.oud.acl.orclaci import write_orclaci
+from flext_pipelines.oud.acl.orclaci_parser import parse_orclaci
 from flext_pipelines.oud.dn import normal_key, parse_dn
 from flext_pipelines.oud.ldif import LdifWriter, Record, Reject, read_ldif
 from flext_pipelines.oud.ldif.edit import Edit
+from flext_pipelines.oud.schema.definitions import Definition, read_definition
+from flext_pipelines.oud.schema.elements import Element, ElementKind, write_definition
+from flext_pipelines.oud.schema.migrate import migrate_schema
+from flext_pipelines.oud.schema.reading import read_all
 
+_KINDS: tuple[ElementKind, ...] = ("attributeType", "objectClass", "matchingRule", "matchingRuleUse", "ldapSyntax")
 _BLOCKS = (1, 7, 1 << 18)
 
 
@@ -58,6 +68,79 @@ def dn(data: bytes) -> None:
     assert parse_dn(name.key).key == name.key
 
 
+def orclaci(data: bytes) -> None:
+    """Text is a directive of OID or refused; a directive is written back to the same directive."""
+    try:
+        found = parse_orclaci(_text(data))
+    except AciSyntaxError as error:
+        _is_placed(error.column, _text(data))
+        return
+    assert parse_orclaci(write_orclaci(found)) == found
+
+
+def aci(data: bytes) -> None:
+    """Text is an ``aci`` or refused, of either flavour; an ``aci`` is written back to the same one."""
+    for flavour in ("oud", "389"):
+        try:
+            found = parse_aci(_text(data), flavour=flavour)  # type: ignore[arg-type]  # of the tuple above
+        except AciSyntaxError as error:
+            _is_placed(error.column, _text(data))
+            continue
+        assert parse_aci(write_aci(found), flavour=flavour) == found  # type: ignore[arg-type]  # as above
+
+
+def ldap_filter(data: bytes) -> None:
+    """Text is a filter or refused; a filter is written back to the same filter."""
+    try:
+        found = parse_filter(_text(data))
+    except AciSyntaxError as error:
+        _is_placed(error.column, _text(data))
+        return
+    assert parse_filter(write_filter(found)) == found
+
+
+def schema(data: bytes) -> None:
+    """Text is a definition or refused; what is taken strictly means the same tolerantly, and is written back so."""
+    text = _text(data)
+    for kind in _KINDS:
+        tolerant = _definition(kind, text, tolerant=True)
+        strict = _definition(kind, text, tolerant=False)
+        if strict is not None:
+            assert tolerant == strict
+            assert strict.oddities == ()
+            assert read_definition(kind, write_definition(strict.element), tolerant=False) == strict
+
+
+def schema_file(data: bytes) -> None:
+    """A file of definitions becomes one that a server can load: read back, nothing in it is left to mend."""
+    try:
+        found = migrate_schema(read_all(io.BytesIO(data), lenient=True))
+    except LdifError:
+        return
+    lines = b"".join(found.lines())
+    again = read_all(io.BytesIO(lines))
+    assert again.faults == ()
+    once_more = migrate_schema(again)
+    assert b"".join(once_more.lines()) == lines
+    assert [one for one in once_more.findings if one.severity == "error" and one.code != "empty"] == []
+
+
+def _definition(kind: ElementKind, text: str, *, tolerant: bool) -> Definition[Element] | None:
+    try:
+        return read_definition(kind, text, tolerant=tolerant)
+    except SchemaSyntaxError as error:
+        _is_placed(error.column, text)
+        return None
+
+
+def _text(data: bytes) -> str:
+    return data.decode("utf-8", "surrogateescape")
+
+
+def _is_placed(column: int, text: str) -> None:
+    assert 1 <= column <= len(text) + 1
+
+
 def _is(name: bytes, attribute: bytes) -> bool:
     return name.partition(b";")[0].lower() == attribute
 
@@ -79,7 +162,10 @@ def _said(record: Record) -> tuple[object, ...]:
     return record.dn, record.changetype, record.attributes(), record.changes, record.rename, record.controls
 
 
-TARGETS: dict[str, Callable[[bytes], None]] = {"ldif": ldif, "dn": dn}
+TARGETS: dict[str, Callable[[bytes], None]] = {
+    "ldif": ldif, "dn": dn, "orclaci": orclaci, "aci": aci, "filter": ldap_filter, "schema": schema,
+    "schema-file": schema_file,
+}  # fmt: skip
 
 
 def main() -> None:

@@ -52,7 +52,6 @@ def fix_attribute(draft: Draft, book: Book) -> None:
     """Let an attribute type say what the target takes."""
     fix_matching(draft, book)
     _fix_syntax(draft, book)
-    _fix_usage(draft, book)
     _tell_misfits(draft, book)
 
 
@@ -90,7 +89,8 @@ def _set_syntax(draft: Draft, book: Book, how: str, reason: str) -> None:
     draft.change(syntax=new)
 
 
-def _fix_usage(draft: Draft, book: Book) -> None:
+def fix_usage(draft: Draft, book: Book) -> None:
+    """What goes with its usage, which may have become that of its superior."""
     element = draft.element
     assert isinstance(element, AttributeType)
     if element.no_user_modification and element.usage == "userApplications":

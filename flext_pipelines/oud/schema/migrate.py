@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from flext_pipelines.errors import InternalError, SchemaSyntaxError
-from flext_pipelines.oud.schema.attributes import fix_attribute
+from flext_pipelines.oud.schema.attributes import fix_attribute, fix_usage
 from flext_pipelines.oud.schema.classes import fix_class, fix_superiors
 from flext_pipelines.oud.schema.closure import Names, settle
 from flext_pipelines.oud.schema.conflicts import leave_out_owned, leave_out_repeated
@@ -144,6 +144,8 @@ def migrate_schema(
     attribute_names = Names("attributeType", attributes, book)
     attributes = settle(attributes, attribute_names, book)
     _align_usages(attributes, attribute_names, book)
+    for draft in attributes:
+        fix_usage(draft, book)
     class_names = Names("objectClass", classes, book)
     for draft in classes:
         fix_superiors(draft, class_names, book, {name.lower(): kind for name, kind in (kinds or {}).items()})
