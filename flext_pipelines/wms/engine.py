@@ -1,23 +1,50 @@
-"""The connection to the warehouse-management database."""
+"""The connection to the warehouse-management database: SQLite, PostgreSQL or Oracle by its URL.
+
+What belongs here: engines and their time-outs, pools and sessions. What does not: how an Oracle database is reached
+(``oracle/connection``), transactions of commands (``transaction``), the schema (``schema``).
+"""
 
 from __future__ import annotations
 
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from flext_pipelines.errors import ConfigError, UnavailableError
+from flext_pipelines.errors import ConfigError
 from flext_pipelines.settings import make_private
+from flext_pipelines.values import Value
+from flext_pipelines.wms.failures import foreign, translate
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from pydantic import SecretStr
-    from sqlalchemy import Connection, Engine
+    from sqlalchemy import URL, Connection, Engine
+
+    from flext_pipelines.wms.oracle.connection import OracleOptions
+
+READING = "wms_reading"
+"""The execution option of a connection that only reads: on SQLite it does not wait for a writer."""
 
 
-def open_engine(url: SecretStr) -> Engine:
-    """An engine for the URL; an SQLite file's folder is made if it is missing.
+class EngineOptions(Value):
+    """What a URL does not say.
+
+    Attributes:
+        pool_size: Most connections of one process.
+        connect_seconds: Longest wait for a connection.
+        call_seconds: Longest wait for the answer to one statement.
+        lock_seconds: Longest wait for rows that somebody else has locked.
+    """
+
+    pool_size: int = 5
+    connect_seconds: float = 20
+    call_seconds: float = 300
+    lock_seconds: float = 30
+
+
+def open_engine(url: SecretStr, options: EngineOptions | None = None, oracle: OracleOptions | None = None) -> Engine:
+    """An engine for the URL; an SQLite file's folder is made if it is missing. Nothing is connected yet.
 
     Raises:
         ConfigError: The URL is not one, or its driver is not installed.
@@ -26,10 +53,20 @@ def open_engine(url: SecretStr) -> Engine:
     from sqlalchemy.engine import make_url
     from sqlalchemy.exc import ArgumentError, NoSuchModuleError
 
+    chosen = options or EngineOptions()
     try:
         parsed = make_url(url.get_secret_value())
-        if parsed.get_backend_name() == "sqlite" and parsed.database not in {None, "", ":memory:"}:
-            make_private(Path(str(parsed.database)).parent)
+        if parsed.get_backend_name() == "sqlite":
+            return _open_sqlite(parsed, chosen)
+        if parsed.get_backend_name() == "postgresql":
+            return _open_postgresql(parsed, chosen)
+        if parsed.drivername in {"oracle", "oracle+oracledb"}:
+            from flext_pipelines.wms.oracle.connection import OracleOptions, open_oracle
+
+            default = OracleOptions(
+                connect_seconds=chosen.connect_seconds, call_seconds=chosen.call_seconds, pool_size=chosen.pool_size
+            )
+            return open_oracle(parsed, oracle or default)
         return create_engine(parsed)
     except (ArgumentError, NoSuchModuleError, ModuleNotFoundError) as error:
         raise ConfigError(
@@ -38,23 +75,67 @@ def open_engine(url: SecretStr) -> Engine:
         ) from error
 
 
+def _open_postgresql(url: URL, options: EngineOptions) -> Engine:
+    from sqlalchemy import create_engine
+
+    if url.drivername == "postgresql":
+        url = url.set(drivername="postgresql+psycopg")
+    waits = (
+        f"-c lock_timeout={int(options.lock_seconds * 1000)} -c statement_timeout={int(options.call_seconds * 1000)}"
+    )
+    return create_engine(
+        url,
+        pool_size=options.pool_size,
+        max_overflow=0,
+        pool_timeout=options.connect_seconds,
+        hide_parameters=True,
+        connect_args={
+            "connect_timeout": max(2, int(options.connect_seconds)),
+            "prepare_threshold": 1,
+            "application_name": "flext",
+            "options": waits,
+        },
+    )
+
+
+def _open_sqlite(url: URL, options: EngineOptions) -> Engine:
+    """Writers take their turn from the start, so that no transaction fails for having read too early."""
+    from sqlalchemy import create_engine, event
+
+    if url.database not in {None, "", ":memory:"}:
+        make_private(Path(str(url.database)).parent)
+    engine = create_engine(
+        url,
+        hide_parameters=True,
+        connect_args={"timeout": options.lock_seconds, "isolation_level": None, "check_same_thread": False},
+    )
+    event.listen(engine, "connect", _prepare_sqlite)
+    event.listen(engine, "begin", _begin_sqlite)
+    return engine
+
+
+def _prepare_sqlite(connection: Any, _: object) -> None:  # noqa: ANN401  SQLAlchemy's type for a driver's connection
+    """Readers do not stop writers (WAL), a commit is on the disk, references hold."""
+    connection.execute("PRAGMA journal_mode = WAL")
+    connection.execute("PRAGMA synchronous = FULL")
+    connection.execute("PRAGMA foreign_keys = ON")
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    reading = connection.get_execution_options().get(READING)
+    connection.exec_driver_sql("BEGIN" if reading else "BEGIN IMMEDIATE")
+
+
 @contextmanager
 def beginning(engine: Engine) -> Iterator[Connection]:
     """A transaction; kept when the block ends, undone when it raises.
 
     Raises:
-        UnavailableError: The database does not answer, or refuses a statement; nothing was changed.
+        UnavailableError: The database does not answer; nothing was changed.
+        FlextError: It refuses a statement; nothing was changed.
     """
-    from sqlalchemy.exc import SQLAlchemyError
-
     try:
         with engine.begin() as connection:
             yield connection
-    except SQLAlchemyError as error:
-        said = str(getattr(error, "orig", None) or type(error).__name__).splitlines()[0]
-        place = engine.url.render_as_string(hide_password=True).partition("?")[0]
-        raise UnavailableError(
-            f"The warehouse-management database ({place}) refuses: {said}",
-            "Check FLEXT_WMS_URL, and that the database runs and this user may create and write tables in it",
-            {"database": place, "type": type(error).__name__},
-        ) from error
+    except foreign(engine) as error:
+        raise translate(error, engine) from error

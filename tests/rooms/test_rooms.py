@@ -38,7 +38,7 @@ ONLY_IN: dict[str, tuple[tuple[str, ...], str]] = {
         ("meltano/process.py", "oud/workers.py"),
         "processes are spawned in flext_pipelines/meltano/process.py; functions on parts of a file in oud/workers.py",
     ),
-    "alembic": (("control/",), "the control database is migrated in control/"),
+    "alembic": (("control/", "wms/migrations/", "wms/schema.py"), "a database is migrated where its tables are"),
 }
 SPAWNING = {
     "fork",

@@ -1,0 +1,182 @@
+"""Transactions on the warehouse-management database.
+
+Statements are SQLAlchemy Core, compiled once for the database's dialect. For psycopg the compiled text goes straight to
+the driver, which takes our values as they are; through SQLAlchemy's execution a statement would cost twice as much
+(benchmarks/wms_commands.py). SQLite and Oracle need SQLAlchemy's conversion of values and go through it.
+
+What belongs here: sending statements, commit, undo, lost connections. What does not: which statements
+(``statements``), sending a transaction again (``outcomes``).
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, cast
+
+from flext_pipelines.wms.engine import READING
+from flext_pipelines.wms.failures import foreign, translate, verdict
+from flext_pipelines.wms.numbers import Numbers
+from flext_pipelines.wms.schema import bring_to_head
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from sqlalchemy import ClauseElement, Connection, Engine, Executable
+
+    Row = Sequence[Any]
+    """What a statement selects, in its order; which types those are is known to the statement only."""
+
+
+class Transaction:
+    """Statements of one transaction, in order.
+
+    Attributes:
+        committing: The COMMIT was sent: if the connection is lost now, only the database knows whether it was kept.
+    """
+
+    __slots__ = ("_connection", "_database", "_driver", "committing")
+
+    def __init__(self, database: WmsDatabase, connection: Connection) -> None:
+        self._database = database
+        self._connection = connection
+        self._driver: Any = connection.connection.cursor() if database.direct else None
+        self.committing = False
+
+    def rows(self, statement: Executable, **values: object) -> list[Row]:
+        """What a statement selects."""
+        if self._driver is None:
+            return cast("list[Row]", self._connection.execute(statement, values).fetchall())
+        text, constants = self._database.prepared(statement)
+        self._driver.execute(text, {**constants, **values})
+        return cast("list[Row]", self._driver.fetchall())
+
+    def row(self, statement: Executable, **values: object) -> Row | None:
+        """The first row that a statement selects, if there is one."""
+        found = self.rows(statement, **values)
+        return found[0] if found else None
+
+    def send(self, statement: Executable, **values: object) -> int:
+        """Change rows: how many were changed."""
+        if self._driver is None:
+            return self._connection.execute(statement, values).rowcount
+        text, constants = self._database.prepared(statement)
+        return cast("int", self._driver.execute(text, {**constants, **values}).rowcount)
+
+    def send_many(self, statement: Executable, values: Sequence[Mapping[str, object]]) -> None:
+        """The same statement for each of several rows, in their order."""
+        if not values:
+            return
+        if self._driver is None:
+            self._connection.execute(statement, list(values))
+            return
+        text, constants = self._database.prepared(statement)
+        if len(values) == 1:
+            self._driver.execute(text, {**constants, **values[0]})
+        else:
+            self._driver.executemany(text, [{**constants, **one} for one in values] if constants else values)
+
+    def numbers(self, count: int) -> Iterator[int]:
+        """So many new ids.
+
+        Raises:
+            NumbersMissingError: Too few are at hand; the transaction is sent again after more were fetched.
+        """
+        return self._database.numbers.take(count)
+
+
+class WmsDatabase:
+    """The database of an engine. Nothing is opened before it is used; threads and forks are safe.
+
+    Args:
+        engine: As ``engine.open_engine`` makes it.
+    """
+
+    def __init__(self, engine: Engine) -> None:
+        self.engine = engine
+        self.direct = engine.dialect.driver == "psycopg"
+        self.numbers = Numbers()
+        self._prepared: dict[Executable, tuple[str, dict[str, object]]] = {}
+        self._lock = threading.Lock()
+        self._pid = os.getpid()
+        self._ready = False
+
+    def prepared(self, statement: Executable) -> tuple[str, dict[str, object]]:
+        """A statement as text for the driver, and the constants in it; compiled once."""
+        found = self._prepared.get(statement)
+        if found is None:
+            compiled = cast("ClauseElement", statement).compile(dialect=self.engine.dialect)
+            constants = {name: value for name, value in compiled.params.items() if value is not None}
+            found = self._prepared[statement] = (str(compiled), constants)
+        return found
+
+    @contextmanager
+    def writing(self) -> Iterator[Transaction]:
+        """A transaction that writes; kept when the block ends, undone when it raises.
+
+        What the database refuses is raised as its driver says it: ``outcomes`` decides what follows from it. A
+        connection that was lost is thrown away.
+        """
+        self._prepare()
+        with self.engine.connect() as connection:
+            transaction: Transaction | None = None
+            try:
+                with connection.begin() as begun:
+                    transaction = Transaction(self, connection)
+                    yield transaction
+                    transaction.committing = True
+                    begun.commit()
+                    transaction.committing = False
+            except foreign(self.engine) as error:
+                if verdict(error).lost and not connection.invalidated:
+                    connection.invalidate()
+                raise
+
+    @contextmanager
+    def reading(self) -> Iterator[Connection]:
+        """A connection for readers. One whose session was lost since its last use is replaced.
+
+        Raises:
+            UnavailableError: The database is away.
+            TimedOutError: A query took too long.
+        """
+        try:
+            self._prepare()
+            with self._living() as connection:
+                yield connection
+        except foreign(self.engine) as error:
+            raise translate(error, self.engine) from error
+
+    @contextmanager
+    def _living(self) -> Iterator[Connection]:
+        from sqlalchemy import text
+
+        connection = self.engine.connect().execution_options(**{READING: True})
+        try:
+            if self.engine.dialect.name == "postgresql":
+                try:
+                    connection.execute(text("SELECT 1"))
+                except foreign(self.engine) as error:
+                    if not verdict(error).lost:
+                        raise
+                    connection.close()
+                    self.engine.pool.dispose()
+                    connection = self.engine.connect().execution_options(**{READING: True})
+            yield connection
+        finally:
+            connection.close()
+
+    def _prepare(self) -> None:
+        if self._pid != os.getpid():  # a fork's copies of connections and ids are its parent's
+            self.engine.dispose(close=False)
+            self.numbers = Numbers()
+            self._pid = os.getpid()
+        if not self._ready:
+            with self._lock:
+                bring_to_head(self.engine)
+                self._ready = True
+
+    def close(self) -> None:
+        """Close the connections; the next use opens new ones."""
+        self.engine.dispose()

@@ -1,0 +1,131 @@
+"""Pages by key: where the next one goes on, and the opaque text that says so.
+
+A cursor is the last row's key with a signature under a secret of the database and the question it belongs to. So it is
+stable whatever is inserted before it, good in every process, and refused when it was changed or belongs to another
+question.
+
+What belongs here: cursors and the comparison of keys. What does not: which keys a query has.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import datetime as dt
+import hashlib
+import hmac
+import json
+from typing import TYPE_CHECKING, Any
+
+import sqlalchemy as sa
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.functions import FunctionElement
+
+from flext_pipelines.errors import CursorRefusedError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from pydantic import BaseModel
+    from sqlalchemy.sql.compiler import SQLCompiler
+
+_MAC_BYTES = 16
+
+Key = int | str | dt.datetime
+"""A part of a key that pages are read by."""
+
+
+class Cursors:
+    """Makes and reads cursors.
+
+    Args:
+        secret: Of the database.
+    """
+
+    def __init__(self, secret: str) -> None:
+        self._secret = secret.encode()
+
+    def make(self, question: BaseModel, key: Sequence[Key]) -> str:
+        """The cursor after a row of that key."""
+        plain = json.dumps([_plain(part) for part in key], separators=(",", ":")).encode()
+        return base64.urlsafe_b64encode(self._sign(question, plain) + plain).decode().rstrip("=")
+
+    def read(self, question: BaseModel, cursor: str) -> list[Key]:
+        """The key in a cursor.
+
+        Raises:
+            CursorRefusedError: It was not made by us, for this question.
+        """
+        try:
+            raw = base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True)
+        except (binascii.Error, ValueError):
+            raise _refused() from None
+        signature, plain = raw[:_MAC_BYTES], raw[_MAC_BYTES:]
+        if not hmac.compare_digest(signature, self._sign(question, plain)):
+            raise _refused()
+        return [_key(part) for part in json.loads(plain)]
+
+    def _sign(self, question: BaseModel, plain: bytes) -> bytes:
+        asked = type(question).__name__ + question.model_dump_json(exclude={"cursor", "limit"})
+        return hmac.digest(self._secret, asked.encode() + b"\0" + plain, hashlib.sha256)[:_MAC_BYTES]
+
+
+def _plain(part: Key) -> object:
+    return {"t": part.isoformat()} if isinstance(part, dt.datetime) else part
+
+
+def _key(part: Any) -> Key:  # noqa: ANN401  what JSON holds; it is signed, so that we have written it
+    return dt.datetime.fromisoformat(part["t"]) if isinstance(part, dict) else part
+
+
+def _refused() -> CursorRefusedError:
+    return CursorRefusedError(
+        "This cursor is not one of ours for this search: it was changed, cut off, or belongs to other filters",
+        "Ask for the first page anew, without cursor",
+        {"problems": [{"path": "cursor", "reason": "not a cursor of this search", "allowed": []}]},
+    )
+
+
+class Beyond(FunctionElement[bool]):
+    """``(a, b) > (x, y)``: rows after a key. Given as all columns, then all values."""
+
+    inherit_cache = True
+    type = sa.Boolean()
+    name = "beyond"
+    sign = ">"
+
+
+class Before(Beyond):
+    """``(a, b) < (x, y)``: rows before a key."""
+
+    inherit_cache = True
+    name = "before"
+    sign = "<"
+
+
+@compiles(Beyond)
+def _row_values(element: Beyond, compiler: SQLCompiler, **options: Any) -> str:  # noqa: ANN401  as SQLAlchemy gives them
+    left, right = _sides(element, compiler, options)
+    return f"({', '.join(left)}) {element.sign} ({', '.join(right)})"
+
+
+@compiles(Beyond, "oracle")
+def _written_out(element: Beyond, compiler: SQLCompiler, **options: Any) -> str:  # noqa: ANN401  as SQLAlchemy gives them
+    """Oracle has no order of row values. The first comparison is what its index range begins with."""
+    left, right = _sides(element, compiler, options)
+    text = f"{left[-1]} {element.sign} {right[-1]}"
+    for column, value in zip(reversed(left[:-1]), reversed(right[:-1]), strict=True):
+        text = f"{column} {element.sign}= {value} AND ({column} {element.sign} {value} OR {text})"
+    return f"({text})"
+
+
+def _sides(element: Beyond, compiler: SQLCompiler, options: dict[str, Any]) -> tuple[list[str], list[str]]:
+    texts = [compiler.process(clause, **options) for clause in element.clauses]
+    half = len(texts) // 2
+    return texts[:half], texts[half:]
+
+
+def beyond(columns: Sequence[sa.Column[Any]], key: Sequence[Key], *, descending: bool = False) -> Beyond:
+    """The rows after a key in the order of the columns, or before it where the order is descending."""
+    values = [sa.bindparam(None, value, type_=column.type) for column, value in zip(columns, key, strict=True)]
+    return (Before if descending else Beyond)(*columns, *values)
