@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from flext_pipelines.meltano.plugins import ProjectPlugins
     from flext_pipelines.meltano.run import MeltanoRunner
     from flext_pipelines.runs.gateway import Runs
+    from flext_pipelines.wms.backend import WmsBackend
 
 
 class LocalOperator:
@@ -54,6 +55,7 @@ def behaviours(ports: Ports) -> tuple[Behaviour, ...]:
             identity.payload_identity,
             registry.dump_result,
             registry.load_result,
+            lambda name: cast("middleware.Keeper", ports.get(name)).keeps_outcomes,
         ),
         middleware.timing,
     )
@@ -68,6 +70,7 @@ def default_ports(settings: Settings, ports: Ports) -> dict[str, Callable[[], ob
         "audit": lambda: _audit_trail(ports),
         "keys": lambda: _idempotency_keys(settings, ports),
         "wms": lambda: _wms_engine(settings),
+        "wms_backend": lambda: _wms_backend(settings),
         "meltano": lambda: _meltano_runner(settings),
         "runs": lambda: _runs(settings),
         "plugins": lambda: _project_plugins(settings),
@@ -114,9 +117,19 @@ def _warehouse(settings: Settings) -> Warehouse:
 
 
 def _wms_engine(settings: Settings) -> Engine:
-    from flext_pipelines.wms.engine import open_engine
+    from flext_pipelines.wms.engine import engine_of
 
-    return open_engine(settings.wms_database)
+    return engine_of(settings)
+
+
+def _wms_backend(settings: Settings) -> WmsBackend:
+    if settings.wms_backend == "cloud":
+        from flext_pipelines.wms.cloud.backend import open_cloud
+
+        return open_cloud(settings)
+    from flext_pipelines.wms.database import open_database
+
+    return open_database(settings)
 
 
 def _control_database(settings: Settings) -> ControlDatabase:

@@ -68,6 +68,10 @@ class Settings(BaseSettings):
     wms_backend: Literal["database", "cloud"] = Field(
         default="database", description="Who answers WMS messages: the WMS database, or Oracle WMS Cloud."
     )
+    wms_status_labels: dict[Literal["order", "outbound", "inbound"], dict[int, str]] = Field(
+        default_factory=dict,
+        description='What status ids of the WMS database are called, as JSON: {"order": {"20": "released"}}.',
+    )
     wms_pool_size: int = Field(default=5, ge=1, le=100, description="Most connections of a process to an Oracle WMS.")
     wms_connect_timeout_seconds: float = Field(
         default=20, gt=0, description="Longest wait for a connection to the WMS, login included."

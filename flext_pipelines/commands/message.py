@@ -48,6 +48,9 @@ class Command(Message[R_co]):
     """True for long work: a shell door launches a Dagster run that sends it, so that logs and status are kept."""
     never_in_run_config: ClassVar[frozenset[str]] = frozenset()
     """Fields in which only the handler knows a secret; by then run config, which is plain text, would hold it."""
+    outcome_kept_by: ClassVar[str] = ""
+    """The port that keeps what came of the key itself, in the transaction of the work, where its ``keeps_outcomes``
+    says so; the bus keeps it for all others."""
 
     idempotency_key: str | None = Field(
         default=None,

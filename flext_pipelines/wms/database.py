@@ -15,6 +15,7 @@ import sqlalchemy as sa
 
 from flext_pipelines.errors import FlextError
 from flext_pipelines.wms.again import StockMovedError
+from flext_pipelines.wms.engine import engine_of
 from flext_pipelines.wms.failures import place_of
 from flext_pipelines.wms.operations.closing import close_shipment
 from flext_pipelines.wms.operations.corrections import update_inventory
@@ -47,6 +48,7 @@ if TYPE_CHECKING:
     from pydantic import BaseModel
     from sqlalchemy import Engine
 
+    from flext_pipelines.settings import Settings
     from flext_pipelines.wms.requests import (
         HealthAsked,
         OrderFilter,
@@ -68,6 +70,19 @@ _SECRET = sa.select(wms_meta.c.text).where(wms_meta.c.name == sa.literal_column(
 def utc_now() -> dt.datetime:
     """The time without a zone, as the columns are."""
     return dt.datetime.now(dt.UTC).replace(tzinfo=None)
+
+
+def open_database(settings: Settings) -> DatabaseBackend:
+    """The backend of ``FLEXT_WMS_URL``; nothing is connected yet.
+
+    Raises:
+        ConfigError: The URL is not one, or its driver is not installed.
+    """
+    return DatabaseBackend(
+        engine_of(settings),
+        labels=Labels(settings.wms_status_labels),
+        retention=dt.timedelta(days=settings.idempotency_retention_days),
+    )
 
 
 class DatabaseBackend:

@@ -6,7 +6,7 @@ What belongs here: engines and their time-outs, pools and sessions. What does no
 
 from __future__ import annotations
 
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from pydantic import SecretStr
     from sqlalchemy import URL, Connection, Engine
 
+    from flext_pipelines.settings import Settings
     from flext_pipelines.wms.oracle.connection import OracleOptions
 
 READING = "wms_reading"
@@ -73,6 +74,33 @@ def open_engine(url: SecretStr, options: EngineOptions | None = None, oracle: Or
             f"FLEXT_WMS_URL is not a database URL we can open ({type(error).__name__})",
             "Give it as dialect+driver://user:password@host:port/database, for instance sqlite:////data/wms.db",
         ) from error
+
+
+def engine_of(settings: Settings) -> Engine:
+    """The engine of ``FLEXT_WMS_URL``, with the pool, time-outs and wallet of the settings.
+
+    Raises:
+        ConfigError: The URL is not one, or its driver is not installed.
+    """
+    from sqlalchemy.engine import make_url
+    from sqlalchemy.exc import ArgumentError
+
+    options = EngineOptions(
+        pool_size=settings.wms_pool_size,
+        connect_seconds=settings.wms_connect_timeout_seconds,
+        call_seconds=settings.wms_call_timeout_seconds,
+    )
+    oracle: OracleOptions | None = None
+    with suppress(ArgumentError):  # open_engine says what is wrong with the URL
+        if make_url(settings.wms_database.get_secret_value()).get_backend_name() == "oracle":
+            from flext_pipelines.wms.oracle.connection import OracleOptions
+
+            oracle = OracleOptions(
+                **options.model_dump(exclude={"lock_seconds"}),
+                wallet_location=settings.wms_wallet_location,
+                wallet_password=settings.wms_wallet_password,
+            )
+    return open_engine(settings.wms_database, options, oracle)
 
 
 def _open_postgresql(url: URL, options: EngineOptions) -> Engine:

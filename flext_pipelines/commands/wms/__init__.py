@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from flext_pipelines.commands.wms import sample
+from flext_pipelines.commands.wms import operations, sample, views
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-HANDLERS: Mapping[type, Callable[..., object]] = {**sample.HANDLERS}
+HANDLERS: Mapping[type, Callable[..., object]] = {**operations.HANDLERS, **views.HANDLERS, **sample.HANDLERS}
