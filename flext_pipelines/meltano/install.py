@@ -281,6 +281,7 @@ class Installer:
                 package=found.name if found else None,
                 version=found.version if found else None,
                 installed_at=datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+                described=venvs.source_hash(self._project, plugin, self._maker.variables(), only_description=True),
             ),
         )
         old = change.version_before(plugin.executable or name)

@@ -19,11 +19,14 @@ from flext_pipelines.errors import ConfigError, NotFoundError, PluginMissingErro
 from flext_pipelines.meltano.catalogue import PARTITION_VARIABLES, Block
 from flext_pipelines.meltano.environment import variable
 from flext_pipelines.meltano.overrides import override_variables
+from flext_pipelines.meltano.redaction import dotenv_values
 from flext_pipelines.meltano.state import state_id
+from flext_pipelines.meltano.venvs import outdated
+from flext_pipelines.settings import environment as process_environment
 from flext_pipelines.values import Value
 
 if TYPE_CHECKING:
-    from flext_pipelines.meltano.catalogue import Pipeline, PluginType, ProjectCatalogue
+    from flext_pipelines.meltano.catalogue import Pipeline, Plugin, PluginType, ProjectCatalogue
     from flext_pipelines.meltano.project import MeltanoProject
 
 
@@ -68,6 +71,7 @@ class Plan:
         suffix: Part of the state ids that is the run's own: a partition.
         former_state_id: Where Meltano's own scheduler has kept the bookmarks of an extract-and-load schedule.
         variables: What the request puts into the environment.
+        warnings: What whoever runs it should know before.
     """
 
     name: str
@@ -78,6 +82,7 @@ class Plan:
     suffix: str | None
     former_state_id: str | None
     variables: Mapping[str, str | SecretStr] = field(repr=False)
+    warnings: tuple[str, ...] = ()
 
     @property
     def taps(self) -> tuple[str, ...]:
@@ -106,7 +111,7 @@ def make_plan(project: MeltanoProject, catalogue: ProjectCatalogue, request: Run
         kept = tuple(block for block in blocks if block.tap in wanted)
         whole = whole and kept == blocks
         blocks = kept
-    _check_installed(catalogue, blocks)
+    warnings = _check_installed(project, catalogue, blocks)
     for plugin in request.config_overrides:
         _plugin(catalogue, plugin)
     words = (request.pipeline or "",) if whole else tuple(word for block in blocks for word in block.arguments)
@@ -126,7 +131,7 @@ def make_plan(project: MeltanoProject, catalogue: ProjectCatalogue, request: Run
     }
     pipeline = catalogue.pipeline(request.pipeline) if request.pipeline else None
     former = pipeline.state_id if pipeline is not None and suffix is None and len(ids) == 1 else None
-    return Plan(name, words, blocks, ids, wanted, suffix, former, variables)
+    return Plan(name, words, blocks, ids, wanted, suffix, former, variables, warnings)
 
 
 def _blocks(
@@ -201,7 +206,9 @@ def _plugin(catalogue: ProjectCatalogue, name: str, kind: PluginType | None = No
         )
 
 
-def _check_installed(catalogue: ProjectCatalogue, blocks: Iterable[Block]) -> None:
+def _check_installed(project: MeltanoProject, catalogue: ProjectCatalogue, blocks: Iterable[Block]) -> tuple[str, ...]:
+    """Refuse what would fail within a plugin; what may surprise comes back, in sentences."""
+    warnings: dict[str, None] = {}
     for block in blocks:
         for name, kind in ((block.tap, "extractors"), (block.target, "loaders"), (block.plugin, None)):
             plugin = catalogue.plugin(name, kind) if name else None  # type: ignore[arg-type]  # names of plugin types
@@ -219,6 +226,28 @@ def _check_installed(catalogue: ProjectCatalogue, blocks: Iterable[Block]) -> No
                     f"`flext plugins install {plugin.name}` installs it",
                     {"plugin": plugin.name},
                 )
+            if plugin.pip_url and (said := _outdated(project, plugin)):
+                warnings[said] = None
+    return tuple(warnings)
+
+
+def _outdated(project: MeltanoProject, plugin: Plugin) -> str | None:
+    """What to know of a plugin that changed after it was installed.
+
+    Raises:
+        PluginMissingError: It would fail: its code is used where it lies, with the packages of before.
+    """
+    found = outdated(project, plugin, {**process_environment(), **dotenv_values(project.root / ".env")})
+    if found is None:
+        return None
+    advice = f"`flext plugins install {plugin.name}` installs it again"
+    if found.broken:
+        raise PluginMissingError(
+            f"Plugin {plugin.name} must be installed again: {found.reason}",
+            advice,
+            {"plugin": plugin.name, "reason": found.reason},
+        )
+    return f"{plugin.name} runs as it was installed, but {found.reason}: {advice}"
 
 
 def _wanted_streams(

@@ -125,6 +125,8 @@ class MeltanoRunner:
         catalogue = self.read(project)
         plan = make_plan(project, catalogue, request)
         run_id = _uuid(request.run_id)
+        for warning in plan.warnings:
+            on_progress(Progress(kind="warning", text=warning))
         what = f"run {plan.name}"
         with contextlib.ExitStack() as stack:
             installed = locks.hold_for_run(project, what)

@@ -39,6 +39,8 @@ class InstallRecord:
         package: Distribution that brought the executable.
         version: Its version.
         installed_at: ISO 8601, UTC.
+        described: Hash of the files that say what the local packages need: ``pyproject.toml``, locks; empty when there
+            are none, and in records of before.
     """
 
     recipe: str
@@ -46,6 +48,7 @@ class InstallRecord:
     package: str | None
     version: str | None
     installed_at: str
+    described: str = ""
 
 
 class Distribution(NamedTuple):
@@ -104,6 +107,34 @@ def is_stale(project: MeltanoProject, plugin: Plugin, variables: Mapping[str, st
     return None
 
 
+class Outdated(NamedTuple):
+    """How a venv that flext made differs from what it would make now.
+
+    Attributes:
+        reason: In a few words.
+        broken: What the package needs or offers has changed, so that a run would fail within the plugin, or not do what
+            the project's files say; else the run does what was installed.
+    """
+
+    reason: str
+    broken: bool
+
+
+def outdated(project: MeltanoProject, plugin: Plugin, variables: Mapping[str, str]) -> Outdated | None:
+    """Whether a plugin changed after flext installed it; None for one that somebody else installed."""
+    venv = venv_of(project, plugin)
+    record = read_record(venv) if venv is not None else None
+    if record is None:
+        return None
+    if record.recipe != recipe_of(project, plugin):
+        return Outdated("its definition has changed since it was installed", broken=False)
+    if record.described and record.described != source_hash(project, plugin, variables, only_description=True):
+        return Outdated("what its package needs has changed since it was installed", broken=True)
+    if record.source and record.source != source_hash(project, plugin, variables):
+        return Outdated("its code has changed since it was installed", broken=False)
+    return None
+
+
 def executable_of(project: MeltanoProject, plugin: Plugin) -> Path | None:
     """The program of a plugin; None for plugins that have none to start (file bundles)."""
     if not plugin.executable or plugin.type in {"files", "transforms"}:
@@ -139,16 +170,24 @@ def local_sources(project: MeltanoProject, pip_url: str, variables: Mapping[str,
         editable = False
 
 
-def source_hash(project: MeltanoProject, plugin: Plugin, variables: Mapping[str, str]) -> str:
+def source_hash(
+    project: MeltanoProject, plugin: Plugin, variables: Mapping[str, str], *, only_description: bool = False
+) -> str:
     """Hash of the local packages that a plugin is installed from; empty when it comes from an index.
 
     Of an editable package only the files that describe it count: its code is used where it lies.
+
+    Args:
+        project: The project.
+        plugin: The plugin.
+        variables: For ``$NAME`` in its pip_url.
+        only_description: Count those files only, of any package.
     """
     digest = hashlib.sha256()
     found = False
     for folder, editable in local_sources(project, plugin.pip_url or "", variables):
         found = True
-        for path in _source_files(folder, editable=editable):
+        for path in _source_files(folder, editable=editable or only_description):
             digest.update(os.fsencode(path.relative_to(folder.parent)) + b"\0")
             digest.update(hashlib.sha256(path.read_bytes()).digest())
     return digest.hexdigest() if found else ""

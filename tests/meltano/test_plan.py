@@ -15,6 +15,7 @@ from flext_pipelines.errors import (
     PluginConfigError,
     PluginMissingError,
 )
+from flext_pipelines.meltano import venvs
 from flext_pipelines.meltano.catalogue import (
     Block,
     Partitions,
@@ -27,6 +28,7 @@ from flext_pipelines.meltano.catalogue import (
 from flext_pipelines.meltano.plan import Plan, RunRequest, make_plan
 from flext_pipelines.meltano.project import MeltanoProject
 from tests.meltano.projects import opened, write_project
+from tests.meltano.written_projects import package
 
 EL = Block(kind="el", tap="tap-a", target="target-b")
 OTHER = Block(kind="el", tap="tap-c", mappers=("half",), target="target-b")
@@ -157,6 +159,45 @@ def test_the_suffix_of_an_environment_is_part_of_the_state_id(tmp_path: Path) ->
 def test_a_schedule_brings_its_variables(project: MeltanoProject) -> None:
     """As ``meltano schedule run`` would."""
     assert plan(project, pipeline="wms", schedule="at-night").variables["SHOP"] == "1"
+
+
+def _with_package(tmp_path: Path) -> tuple[MeltanoProject, ProjectCatalogue, Path]:
+    """A project whose tap was installed from a folder beside it."""
+    source = package(tmp_path, "tap-a")
+    project = opened(write_project(tmp_path / "project"), tmp_path / "home")
+    tap = Plugin(
+        name="tap-a", type="extractors", installed=True, pip_url="../tap-a", venv="extractors/tap-a/venv",
+    )  # fmt: skip
+    venv = project.system_folder / str(tap.venv)
+    venv.mkdir(parents=True)
+    described = venvs.source_hash(project, tap, {}, only_description=True)
+    recipe, code = venvs.recipe_of(project, tap), venvs.source_hash(project, tap, {})
+    venvs.write_record(venv, venvs.InstallRecord(recipe, code, "tap-a", "1.0", "2026-01-01", described))
+    others = tuple(plugin for plugin in CATALOGUE.plugins if plugin.name != "tap-a")
+    return project, CATALOGUE.model_copy(update={"plugins": (tap, *others)}), source
+
+
+def test_a_plugin_that_needs_other_packages_now_is_refused_before_it_runs(tmp_path: Path) -> None:
+    """Its tap would fail on an import or a setting; the error says to install it again."""
+    project, catalogue, source = _with_package(tmp_path)
+    assert make_plan(project, catalogue, RunRequest(pipeline="wms")).warnings == ()
+
+    (source / "pyproject.toml").write_text("[project]\ndependencies = ['new']\n")
+
+    with pytest.raises(PluginMissingError, match="tap-a must be installed again") as caught:
+        make_plan(project, catalogue, RunRequest(pipeline="wms"))
+    assert "`flext plugins install tap-a`" in caught.value.instruction
+
+
+def test_a_plugin_whose_code_changed_runs_with_a_warning(tmp_path: Path) -> None:
+    """It does what was installed, and whoever changed it is told."""
+    project, catalogue, source = _with_package(tmp_path)
+
+    (source / "tap_a" / "__init__.py").write_text("x = 1\n")
+
+    (warning,) = make_plan(project, catalogue, RunRequest(pipeline="wms")).warnings
+    assert warning.startswith("tap-a runs as it was installed, but its code has changed since it was installed: ")
+    assert "`flext plugins install tap-a`" in warning
 
 
 def test_settings_of_a_run_become_variables(project: MeltanoProject) -> None:

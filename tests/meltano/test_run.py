@@ -13,6 +13,7 @@ from flext_pipelines.errors import FlextError, NotFoundError, UnavailableError
 from flext_pipelines.meltano.outcome import PipelineRun
 from flext_pipelines.meltano.plan import RunRequest
 from flext_pipelines.meltano.run import MeltanoRunner
+from flext_pipelines.secrets import MASK
 from flext_pipelines.settings import Settings
 from flext_pipelines.values import Progress
 from tests.meltano.projects import opened, write_project
@@ -114,7 +115,7 @@ def test_a_secret_of_the_process_environment_stays_out_of_lines_and_errors(
     with pytest.raises(FlextError) as caught:
         runner.run(J, echo=lines.append)
 
-    assert "it is ***, was ***\n" in lines
+    assert f"it is {MASK}, was {MASK}\n" in lines
     assert "of-the-source" not in f"{lines} {caught.value} {json.dumps(caught.value.details, default=str)}"
 
 

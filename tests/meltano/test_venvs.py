@@ -14,6 +14,7 @@ from flext_pipelines.meltano.venvs import (
     distribution_of,
     is_stale,
     local_sources,
+    outdated,
     read_record,
     recipe_of,
     source_hash,
@@ -40,8 +41,9 @@ def _install(project: MeltanoProject, plugin: Plugin) -> Path:
     (venv / "bin").mkdir(parents=True)
     for name in ("python", "tap-x"):
         (venv / "bin" / name).touch()
-    record = InstallRecord(recipe_of(project, plugin), source_hash(project, plugin, {}), "tap-x", "1.0", "2026-01-01")
-    write_record(venv, record)
+    described = source_hash(project, plugin, {}, only_description=True)
+    recipe, source = recipe_of(project, plugin), source_hash(project, plugin, {})
+    write_record(venv, InstallRecord(recipe, source, "tap-x", "1.0", "2026-01-01", described))
     return venv
 
 
@@ -151,3 +153,37 @@ def test_a_record_survives_writing(project: MeltanoProject) -> None:
     assert record is not None
     assert (record.package, record.version) == ("tap-x", "1.0")
     assert read_record(project.root) is None
+
+
+@pytest.mark.parametrize("pip_url", ["../tap-x --constraint ../tap-x/my.lock", "-e ../tap-x"])
+@pytest.mark.parametrize("file", ["pyproject.toml", "requirements.txt", "my.lock"])
+def test_a_package_that_needs_something_else_now_is_broken(project: MeltanoProject, pip_url: str, file: str) -> None:
+    """What it needs stands in these files; a lock counts where the pip_url names it."""
+    source = project.root.parent / "tap-x"
+    (source / "my.lock").write_text("a==1\n")
+    plugin = _plugin(pip_url)
+    _install(project, plugin)
+    assert outdated(project, plugin, {}) is None
+
+    (source / file).write_text("a==2\n")
+
+    found = outdated(project, plugin, {})
+    if file == "my.lock" and "lock" not in pip_url:
+        assert found is None
+    else:
+        assert found == ("what its package needs has changed since it was installed", True)
+
+
+def test_code_that_changed_is_told_and_runs_as_it_was_installed(project: MeltanoProject) -> None:
+    """So is a definition; one that somebody else installed is nobody's business."""
+    plugin = _plugin()
+    venv = _install(project, plugin)
+
+    (project.root.parent / "tap-x/tap_x/new.py").write_text("x = 1")
+    assert outdated(project, plugin, {}) == ("its code has changed since it was installed", False)
+    assert outdated(project, _plugin("../tap-x[s3]"), {}) == (
+        "its definition has changed since it was installed",
+        False,
+    )
+    (venv / ".flext-install.json").unlink()
+    assert outdated(project, plugin, {}) is None
