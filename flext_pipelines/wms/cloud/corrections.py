@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from flext_pipelines.errors import InsufficientStockError, InvalidMessageError
 from flext_pipelines.wms.cloud.finding import context, facility_of, item_of, location_of
 from flext_pipelines.wms.cloud.pages import read_all
-from flext_pipelines.wms.cloud.performing import perform
+from flext_pipelines.wms.cloud.performing import CannotTellError, perform
 from flext_pipelines.wms.cloud.records import required_text
 from flext_pipelines.wms.cloud.stock import Stock, available, stock_of
 from flext_pipelines.wms.values import CorrectedStock
@@ -54,8 +54,7 @@ def correct(calls: CloudCalls, request: StockCorrection, *, key: str | None) -> 
         return _lots(calls, location, item, request)
 
     def look_up() -> Sequence[Stock] | None:
-        now = _lots(calls, location, item, request)
-        return now if _is_done(calls, before, now, target) else None
+        return _done(calls, before, _lots(calls, location, item, request), target)
 
     after = perform(
         calls,
@@ -112,13 +111,21 @@ def _sums(lots: Sequence[Stock]) -> tuple[Decimal, Decimal]:
     return sum((one.on_hand for one in lots), _NONE), sum((one.allocated for one in lots), _NONE)
 
 
-def _is_done(calls: CloudCalls, before: Sequence[Stock], now: Sequence[Stock], target: Decimal) -> bool:
-    """Whether the stock is what it should be, and changed by us since."""
+def _done(calls: CloudCalls, before: Sequence[Stock], now: Sequence[Stock], target: Decimal) -> Sequence[Stock] | None:
+    """The stock, if it is what it should be, changed by us; None if nobody has changed it since.
+
+    Raises:
+        CannotTellError: It has changed, but not to what it should be, or not by us.
+    """
     known = {one.id: one.stamp for one in before}
     changed = [one for one in now if known.get(one.id) != one.stamp]
-    gone = {one.id for one in before} - {one.id for one in now}
+    gone = known.keys() - {one.id for one in now}
+    if not changed and not gone:
+        return None
     ours = all(not calls.options.user or one.user == calls.options.user for one in changed)
-    return bool(changed or gone) and ours and _sums(now)[0] == target
+    if ours and _sums(now)[0] == target:
+        return now
+    raise CannotTellError
 
 
 def _answer(

@@ -21,6 +21,10 @@ T = TypeVar("T")
 _LOOKS = 3
 
 
+class CannotTellError(Exception):
+    """What is there tells neither that a change was done nor that it was not: others have changed it too."""
+
+
 def perform(
     calls: CloudCalls,
     send: Callable[[], T],
@@ -35,7 +39,8 @@ def perform(
     Args:
         calls: The cloud.
         send: Sends it; gives its answer.
-        look_up: Gives the answer if it was done; None if no trace of it is there.
+        look_up: Gives the answer if it was done; None if no trace of it is there; raises ``CannotTellError`` when
+            the traces are mixed with others'.
         what: What it is, for the error: ``the receipt of container C1``.
         key: Idempotency key of the caller.
         once_only: The cloud refuses it a second time, by a number that it carries: sending it again is harmless.
@@ -76,7 +81,7 @@ def _looked_up(
             calls.pause(look)
         try:
             found = look_up()
-        except TransientError as error:
+        except (TransientError, CannotTellError) as error:
             raise _unknown(unanswered, what, key) from error
         if found is not None:
             return found
