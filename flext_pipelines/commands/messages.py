@@ -88,7 +88,7 @@ def perform_in_run(command: PerformInRunCommand, *, runs: Runs, context: Context
         )
     status = runs.status(execution_id)
     if not command.detach:
-        _raise_its_error(status)
+        raise_its_error(status)
     answer = json.loads(json.dumps(runs.answer(execution_id), default=str))
     return Performed(execution_id=execution_id, status=status.status, answer=answer)
 
@@ -132,7 +132,7 @@ def _revealed(payload: Mapping[str, object], dumped: Mapping[str, object]) -> di
     return {name: payload[name] if name in masked else value for name, value in dumped.items()}
 
 
-def _raise_its_error(status: PipelineStatus) -> None:
+def raise_its_error(status: PipelineStatus) -> None:
     """The error of the command inside, as its handler raised it.
 
     Raises:

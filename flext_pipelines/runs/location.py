@@ -27,6 +27,9 @@ ANSWER: Final = "result"
 """Metadata key under which the answer of a message stands on its op's output."""
 ETL_JOB: Final = "etl"
 """The job of four ops: extract, validate, transform, load."""
+OUD_JOB: Final = "oud_migration"
+"""The job of one asset for each phase of a directory migration; also the first part of their keys, and the resource
+whose config is the message that they send."""
 RUN_OPTIONS_RESOURCE: Final = "run_options"
 """The resource of every pipeline job whose config carries the options of one run; see ``run_options_config``."""
 
@@ -36,7 +39,7 @@ _DAGSTER_WORDS = frozenset(
     | {"int", "str", "float", "bool", "input", "output", "type"}
     | set(keyword.kwlist)
 )
-_RESERVED_JOBS = frozenset({MESSAGE_JOB, ETL_JOB, "install_plugin", "configure_plugin", "upgrade_plugin"})
+_RESERVED_JOBS = frozenset({MESSAGE_JOB, ETL_JOB, OUD_JOB, "install_plugin", "configure_plugin", "upgrade_plugin"})
 _FORBIDDEN_IN_JOB = re.compile(r"[^A-Za-z0-9_]")
 
 
@@ -167,6 +170,11 @@ def message_run_config(message: str, payload: Mapping[str, object]) -> dict[str,
         payload: Its fields as plain JSON values, secrets left out.
     """
     return {"ops": {MESSAGE_OP: {"config": {"message": message, "payload": dict(payload)}}}}
+
+
+def migration_run_config(payload: Mapping[str, object]) -> dict[str, object]:
+    """The run config of ``OUD_JOB``: the fields of the message that each phase sends, without its phases."""
+    return {"resources": {OUD_JOB: {"config": dict(payload)}}}
 
 
 def run_options_config(**options: object) -> dict[str, object]:

@@ -8,9 +8,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from flext_pipelines.commands.oud import access, directory, schema
+from flext_pipelines.commands.oud import access, directory, migration, schema
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-HANDLERS: Mapping[type, Callable[..., object]] = {**access.HANDLERS, **directory.HANDLERS, **schema.HANDLERS}
+HANDLERS: Mapping[type, Callable[..., object]] = {
+    **access.HANDLERS,
+    **directory.HANDLERS,
+    **migration.HANDLERS,
+    **schema.HANDLERS,
+}

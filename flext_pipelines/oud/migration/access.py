@@ -16,57 +16,10 @@ from flext_pipelines.oud.acl.convert import convert_policy
 from flext_pipelines.oud.acl.oid_policy import AccessValue, OidPolicy
 from flext_pipelines.oud.acl.options import Conversion, ConversionOptions, LeftOut
 from flext_pipelines.oud.ldif.lines import line_of
+from flext_pipelines.oud.migration.figures import AccessFigures, ReviewedValue
 from flext_pipelines.oud.migration.files import NumberedFiles
 from flext_pipelines.oud.migration.lookup import Written
 from flext_pipelines.oud.migration.policy import FoundValue
-from flext_pipelines.values import Value
-
-
-
-
-class ReviewedValue(Value):
-    """What became of one access value, as the report lists it.
-
-    Attributes:
-        line: Line of the record in the export; 0 for the root policy.
-        conversion: What became of it.
-        migrates: Whether its entry is in the result.
-    """
-
-    line: int
-    conversion: Conversion
-    migrates: bool
-
-    @property
-    def needs_review(self) -> bool:
-        """Whether a person must look at it: something of it is not said although its entry migrates."""
-        return self.migrates and bool(self.conversion.left_out)
-
-
-class AccessFigures(Value):
-    """The access phase in figures.
-
-    Attributes:
-        values: Access values read.
-        converted: Of them, those that became ``aci`` values, or are denials that need none.
-        partly: Of them, those of which something is left out.
-        unreadable: Of them, those that are no directives.
-        gone: Of them, those of entries that do not migrate.
-        acis: Values written.
-        holders: Entries that got some.
-        refused: Values that our strict parser does not take, and that were not written.
-        root_policy: Whether the root DSE's policy was given.
-    """
-
-    values: int = 0
-    converted: int = 0
-    partly: int = 0
-    unreadable: int = 0
-    gone: int = 0
-    acis: int = 0
-    holders: int = 0
-    refused: int = 0
-    root_policy: bool = False
 
 
 @dataclass(frozen=True)
@@ -107,11 +60,15 @@ def convert_access(
     for found in values:
         judged = _judged(converted[found.value], options.flavour)
         refused += len(converted[found.value].acis) - len(judged.acis)
-        migrates = options.place(found.value.dn) is not None if found.value.dn.strip() else bool(options.suffixes)
+        migrates = found.value.kind == "orclaci" and bool(options.suffixes)
+        if found.value.dn.strip():
+            migrates = options.place(found.value.dn) is not None
         reviewed.append(ReviewedValue(line=found.line, conversion=judged, migrates=migrates))
         for holder in judged.holders:
             held.setdefault(holder, []).extend(judged.acis)
-    acis = {dn: tuple(dict.fromkeys(texts)) for dn, texts in sorted(held.items(), key=lambda one: _order(one[0], written))}
+    acis = {
+        dn: tuple(dict.fromkeys(texts)) for dn, texts in sorted(held.items(), key=lambda one: _order(one[0], written))
+    }
     return Access(tuple(reviewed), policy, acis, _figures(reviewed, acis, refused, complete=complete))
 
 

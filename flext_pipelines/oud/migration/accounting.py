@@ -8,53 +8,11 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping
 
-from pydantic import Field
-
 from flext_pipelines.errors import InternalError
-from flext_pipelines.oud.migration.reading import EXAMPLES, NoteCount, PartResult
-from flext_pipelines.values import Value
+from flext_pipelines.oud.migration.figures import EXAMPLES, Account, Counters, NoteCount, PartResult
 
 OUTSIDE = frozenset({"outside-base", "root-dse"})
 """Reasons for which a record is filtered; the other excluded ones are ignored by a rule."""
-
-
-class Counters(Value):
-    """The five counters that directory tools of Oracle show.
-
-    Attributes:
-        read: Records read.
-        filtered: Of them, those outside the base.
-        ignored: Of them, those that a rule leaves out.
-        processed: Of them, those that are written.
-        failed: Of them, those that are rejected.
-    """
-
-    read: int = 0
-    filtered: int = 0
-    ignored: int = 0
-    processed: int = 0
-    failed: int = 0
-
-    @property
-    def balanced(self) -> bool:
-        """Whether nothing is missing and nothing counted twice."""
-        return self.read == self.filtered + self.ignored + self.processed + self.failed
-
-
-class Account(Value):
-    """What became of every record.
-
-    Attributes:
-        counters: In all.
-        written: By phase.
-        excluded: By reason.
-        rejected: By reason.
-    """
-
-    counters: Counters = Counters()
-    written: dict[str, int] = Field(default_factory=dict)
-    excluded: dict[str, int] = Field(default_factory=dict)
-    rejected: dict[str, int] = Field(default_factory=dict)
 
 
 def summed(parts: Iterable[PartResult]) -> PartResult:

@@ -9,17 +9,21 @@ from collections.abc import Iterator, Mapping
 
 from pydantic import JsonValue
 
-from flext_pipelines.oud.migration.reading import RESETS, PartResult
-from flext_pipelines.oud.migration.report import Need, Report, Warning
+from flext_pipelines.oud.migration.figures import PartResult
+from flext_pipelines.oud.migration.plan import RESETS
+from flext_pipelines.oud.migration.report import Caution, Need, Report
 
 _GLOBAL_STEPS = (
     "dsconfig get-access-control-handler-prop --property global-aci",
     "dsconfig set-access-control-handler-prop --remove global-aci:'<the value named \"Anonymous read access\">'",
     "dsconfig set-access-control-handler-prop --remove global-aci:'<the value named \"Self entry modification\">'",
 )
+_PRE_ENCODED = (
+    'dsconfig set-password-policy-prop --policy-name "Default Password Policy" --set allow-pre-encoded-passwords:true'
+)
 
 
-def needs_of(report: Report, reading: Mapping[str, JsonValue], read: PartResult) -> Iterator[Need]:
+def needs_of(report: Report, read: PartResult) -> Iterator[Need]:
     """What needs a person, the gravest first."""
     if not report.proof.holds:
         yield Need(
@@ -40,7 +44,8 @@ def needs_of(report: Report, reading: Mapping[str, JsonValue], read: PartResult)
             code="password-reset", count=resets, text="accounts whose password OUD cannot verify",
             action="Set new passwords; until then nobody can bind as these", where=f"side/{RESETS}.csv",
         )  # fmt: skip
-    for note in (*report.notes, *report.dropped):
+    noted = {(note.code, note.about) for note in report.notes}
+    for note in (*report.notes, *(one for one in report.dropped if (one.code, one.about) not in noted)):
         if note.severity == "warning" and not note.code.startswith("password-"):
             about = f" ({note.about})" if note.about else ""
             yield Need(
@@ -81,19 +86,19 @@ def _access(report: Report) -> Iterator[Need]:
         )  # fmt: skip
 
 
-def warnings_of(report: Report, reading: Mapping[str, JsonValue], read: PartResult) -> Iterator[Warning]:
+def warnings_of(report: Report, reading: Mapping[str, JsonValue]) -> Iterator[Caution]:
     """What a reader should know."""
-    yield Warning(
+    yield Caution(
         code="global-aci",
         text=(
-            "OUD's default global ACIs let anyone read, search and compare nearly every attribute, and users write some "
-            "of their own. They are in the same pool as the aci values of this result: leaving a right out denies "
+            "OUD's default global ACIs let anyone read, search and compare nearly every attribute, and users write "
+            "some of their own. They are in the same pool as the aci values of this result: leaving a right out denies "
             "nothing while they are there. Look at them, and remove what OID did not grant, before users are let in"
         ),
         steps=_GLOBAL_STEPS,
     )
     if not report.access.root_policy:
-        yield Warning(
+        yield Caution(
             code="no-root-policy",
             text=(
                 "The root DSE's policy was not given (--root-policy). A subtree export does not hold it, so that what "
@@ -101,23 +106,20 @@ def warnings_of(report: Report, reading: Mapping[str, JsonValue], read: PartResu
             ),
         )
     if not report.schema_part.given:
-        yield Warning(code="no-schema", text="No schema was given (--schema): attributes of the site are unknown")
+        yield Caution(code="no-schema", text="No schema was given (--schema): attributes of the site are unknown")
     if not reading["base_is_there"]:
-        yield Warning(code="no-base-entry", text=f"The export holds no entry {report.base_dn}: the target must have it")
+        yield Caution(code="no-base-entry", text=f"The export holds no entry {report.base_dn}: the target must have it")
     yield from _tree_warnings(report, reading)
     if report.account.counters.processed:
-        yield Warning(
+        yield Caution(
             code="pre-encoded",
             text=(
                 "Passwords are hashes. import-ldif takes them; over LDAP the password policy must allow it while they "
                 "are loaded"
             ),
-            steps=(
-                'dsconfig set-password-policy-prop --policy-name "Default Password Policy" '
-                "--set allow-pre-encoded-passwords:true",
-            ),
+            steps=(_PRE_ENCODED,),
         )
-    yield Warning(
+    yield Caution(
         code="evidence",
         text=(
             "Neither OID nor OUD can run where this tool is tested. What is said of OUD rests on the source of OpenDJ, "
@@ -126,9 +128,9 @@ def warnings_of(report: Report, reading: Mapping[str, JsonValue], read: PartResu
     )
 
 
-def _tree_warnings(report: Report, reading: Mapping[str, JsonValue]) -> Iterator[Warning]:
+def _tree_warnings(report: Report, reading: Mapping[str, JsonValue]) -> Iterator[Caution]:
     if reading["moved_to_a_later_phase"]:
-        yield Warning(
+        yield Caution(
             code="later-phase",
             text=(
                 f"{reading['moved_to_a_later_phase']} entries stand below users or groups, and are written with those, "
@@ -137,19 +139,19 @@ def _tree_warnings(report: Report, reading: Mapping[str, JsonValue]) -> Iterator
         )
     if report.references.dangling:
         listed = ", ".join(f"{count} of {name}" for name, count in report.references.dangling.items())
-        yield Warning(
+        yield Caution(
             code="dangling",
             text=f"{report.references.dangling_count} values name entries that are not in the result: {listed}. "
             "They are written as they are, and listed in side/dangling-references.csv",
         )
     if report.references.cycles:
-        yield Warning(code="cycles", text=f"{len(report.references.cycles)} circles of groups that contain each other")
+        yield Caution(code="cycles", text=f"{len(report.references.cycles)} circles of groups that contain each other")
     if report.access.gone:
-        yield Warning(
+        yield Caution(
             code="access-gone", text=f"{report.access.gone} access values belong to entries that do not migrate"
         )
     if report.proof.points and report.proof.probed < report.proof.points:
-        yield Warning(
+        yield Caution(
             code="proof-sampled",
             text=(
                 f"The proof asked about {report.proof.probed} of {report.proof.points} policy points, of "

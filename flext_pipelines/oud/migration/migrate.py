@@ -13,62 +13,19 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import cast
 
-from pydantic import Field, JsonValue
+from pydantic import JsonValue
 
-from flext_pipelines.oud.migration.access import ReviewedValue
-from flext_pipelines.oud.migration.accounting import Counters
+from flext_pipelines.oud.migration.figures import ReviewedValue
 from flext_pipelines.oud.migration.files import WrittenFile, storage, write_file
 from flext_pipelines.oud.migration.html import html_report
+from flext_pipelines.oud.migration.knowledge import Knowledge
 from flext_pipelines.oud.migration.markdown import markdown_report
-from flext_pipelines.oud.migration.phases import ACCESS_FILE, Phases
-from flext_pipelines.oud.migration.plan import PHASES, EntryPhase, MigrationPlan, Phase
-from flext_pipelines.oud.migration.report import Need, PhaseRow, Report, Warning, make_report
+from flext_pipelines.oud.migration.opening import read_export, schema_phase
+from flext_pipelines.oud.migration.outcome import REPORT_FILES, Migration, PhaseOutcome, outcome, phase_outcome
+from flext_pipelines.oud.migration.plan import ACCESS_FILE, PHASES, EntryPhase, MigrationPlan, Phase
+from flext_pipelines.oud.migration.report import Report, make_report
 from flext_pipelines.oud.migration.stage import MANIFEST, PhaseRecord, Stage, open_stage
-from flext_pipelines.values import Progress, Value, ignore_progress
-
-REPORT_FILES = ("report.json", "report.md", "report.html")
-
-
-class PhaseOutcome(Value):
-    """A phase that was performed.
-
-    Attributes:
-        phase: Which.
-        files: Files that it left.
-        records: Records in them.
-        bytes: Bytes of them.
-        seconds: How long it took.
-    """
-
-    phase: Phase
-    files: int = 0
-    records: int = 0
-    bytes: int = 0
-    seconds: float = 0
-
-
-class Migration(Value):
-    """What a migration, or a part of one, came to.
-
-    Attributes:
-        out: The folder of the result.
-        complete: Whether the result is whole and in its place.
-        performed: The phases that were performed.
-        counters: Of all records; None while the result is not whole.
-        needs: What needs a person.
-        warnings: What a reader should know.
-        report: The report's page; None while there is none.
-        markdown: The report as Markdown, for a preview; None while there is none.
-    """
-
-    out: str
-    complete: bool
-    performed: tuple[PhaseOutcome, ...] = ()
-    counters: Counters | None = None
-    needs: tuple[Need, ...] = ()
-    warnings: tuple[Warning, ...] = ()
-    report: str | None = None
-    markdown: str | None = Field(default=None, repr=False)
+from flext_pipelines.values import Progress, ignore_progress
 
 
 def migrate(
@@ -91,37 +48,35 @@ def migrate(
     Raises:
         FlextError: See ``open_stage``; and whatever a phase meets. The place of the result is untouched then.
     """
-    performed, report = [], None
+    performed: list[PhaseOutcome] = []
+    report: Report | None = None
     with open_stage(plan, begin, replace=replace) as stage, storage(stage.folder):
-        phases = Phases(plan, stage, on_progress)
+        knowledge = Knowledge(plan)
         for phase in PHASES[PHASES.index(begin) : PHASES.index(end) + 1]:
             on_progress(Progress(text=f"Phase {phase}"))
             began = time.perf_counter()
             if phase == "report":
-                report = _report(plan, stage)
+                report = _report(plan, stage, began)
             else:
-                record = _performed(phases, phase)
+                record = _performed(phase, knowledge, stage, on_progress)
                 seconds = time.perf_counter() - began
                 stage.finish_phase(phase, record.model_copy(update={"seconds": round(seconds, 3)}))
-            performed.append(_outcome(stage, phase, time.perf_counter() - began))
-    return Migration(
-        out=str(plan.out),
-        complete=report is not None,
-        performed=tuple(performed),
-        counters=report.account.counters if report else None,
-        needs=report.needs if report else (),
-        warnings=report.warnings if report else (),
-        report=str(plan.out / REPORT_FILES[2]) if report else None,
-        markdown=markdown_report(report) if report else None,
-    )
+            performed.append(phase_outcome(stage.state, phase))
+    return outcome(plan.out, performed, report)
 
 
-def _performed(phases: Phases, phase: Phase) -> PhaseRecord:
+def _performed(
+    phase: Phase, knowledge: Knowledge, stage: Stage, on_progress: Callable[[Progress], None]
+) -> PhaseRecord:
+    if phase == "schema":
+        return schema_phase(knowledge, stage)
+    results = read_export(knowledge, stage, on_progress) if phase == "read" else ()
+    from flext_pipelines.oud.migration.phases import Phases  # late, see `opening`
+
+    phases = Phases(knowledge, stage, on_progress)
     match phase:
-        case "schema":
-            return phases.schema()
         case "read":
-            return phases.read()
+            return phases.ordered(results)
         case "acls":
             return phases.acls()
         case "rejected":
@@ -130,7 +85,7 @@ def _performed(phases: Phases, phase: Phase) -> PhaseRecord:
             return phases.entries(cast("EntryPhase", phase))
 
 
-def _report(plan: MigrationPlan, stage: Stage) -> Report:
+def _report(plan: MigrationPlan, stage: Stage, began: float) -> Report:
     """Check the sum, write the report and the manifest, and put the result into its place."""
     review = [
         ReviewedValue.model_validate_json(line) for line in (stage.folder / ACCESS_FILE).read_bytes().splitlines()
@@ -141,7 +96,7 @@ def _report(plan: MigrationPlan, stage: Stage) -> Report:
         write_file(stage.folder, name, text.encode("utf-8", "surrogateescape"))
         for name, text in zip(REPORT_FILES, texts, strict=True)
     )
-    stage.finish_phase("report", PhaseRecord(files=files))
+    stage.finish_phase("report", PhaseRecord(files=files, seconds=round(time.perf_counter() - began, 3)))
     _write_manifest(stage, (*report.files, *files))
     shutil.rmtree(stage.work / "spools", ignore_errors=True)
     stage.publish()
@@ -158,17 +113,6 @@ def _write_manifest(stage: Stage, files: tuple[WrittenFile, ...]) -> None:
     write_file(stage.folder, MANIFEST, json.dumps(manifest, indent=1, sort_keys=True).encode() + b"\n")
 
 
-def _outcome(stage: Stage, phase: Phase, seconds: float) -> PhaseOutcome:
-    files = stage.state.phases[phase].files
-    return PhaseOutcome(
-        phase=phase,
-        files=len(files),
-        records=sum(file.records or 0 for file in files),
-        bytes=sum(file.size for file in files),
-        seconds=round(seconds, 3),
-    )
-
-
 def diagnose(plan: MigrationPlan, *, on_progress: Callable[[Progress], None] = ignore_progress) -> Report:
     """Everything but the result: what a migration would report, in a folder that goes away.
 
@@ -180,6 +124,3 @@ def diagnose(plan: MigrationPlan, *, on_progress: Callable[[Progress], None] = i
         out = Path(name) / "result"
         migrate(plan.model_copy(update={"out": out}), on_progress=on_progress)
         return Report.model_validate_json((out / REPORT_FILES[0]).read_bytes())
-
-
-__all__ = ["Migration", "PhaseOutcome", "PhaseRow", "diagnose", "migrate"]

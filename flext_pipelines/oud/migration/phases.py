@@ -1,15 +1,17 @@
-"""The phases, one function each: from what those before left in the folder to files and figures.
+"""The phases from the tree on, one function each: from what those before left in the folder to files and figures.
 
-What belongs here: joining the parts. What does not: the parts, and the order of phases (``migrate``).
+What belongs here: joining the parts. What does not: the parts, schema and reading (``opening``), and the order of
+phases (``migrate``).
 """
 
 from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from pydantic import JsonValue
@@ -18,30 +20,27 @@ from flext_pipelines.oud.acl.options import ConversionOptions
 from flext_pipelines.oud.dn import normal_key
 from flext_pipelines.oud.migration.access import Access, convert_access, merged, review_lines, write_access
 from flext_pipelines.oud.migration.accounting import summed
+from flext_pipelines.oud.migration.figures import PartResult
 from flext_pipelines.oud.migration.files import NumberedFiles, WrittenFile, file_there, write_file
 from flext_pipelines.oud.migration.knowledge import Knowledge
 from flext_pipelines.oud.migration.lookup import Written
 from flext_pipelines.oud.migration.naming import NewNames
 from flext_pipelines.oud.migration.origins import Origins, write_origins
-from flext_pipelines.oud.migration.parts import read_parts
-from flext_pipelines.oud.migration.plan import ENTRY_PHASES, PREFIXES, EntryPhase, MigrationPlan
+from flext_pipelines.oud.migration.plan import ACCESS_FILE, ENTRY_PHASES, GUIDS, PREFIXES, RESETS, EntryPhase
 from flext_pipelines.oud.migration.policy import FoundValue, export_values, root_values
 from flext_pipelines.oud.migration.probing import Probing
-from flext_pipelines.oud.migration.reading import GUIDS, RESETS, RESULT, PartResult
 from flext_pipelines.oud.migration.references import check_references
 from flext_pipelines.oud.migration.rejected import join_lists, rejected_records, write_excluded, write_rejected
 from flext_pipelines.oud.migration.rows import Stacks
 from flext_pipelines.oud.migration.samples import sample_below
 from flext_pipelines.oud.migration.source import Source
-from flext_pipelines.oud.migration.spool import key_hash
+from flext_pipelines.oud.migration.spool import RESULT, key_hash
 from flext_pipelines.oud.migration.stage import PhaseRecord, Stage
 from flext_pipelines.oud.migration.tree import Tree, load_tree, make_tree
 from flext_pipelines.oud.migration.writing import Changes, write_entries
 from flext_pipelines.values import Progress
 
-SCHEMA_FILE = "00-schema/99-user.ldif"
 EXCLUDED_FILE = "excluded.csv"
-ACCESS_FILE = "access.jsonl"
 DANGLING_FILE = "side/dangling-references.csv"
 SIDE_FILES = {GUIDS: ("dn", "orclguid"), RESETS: ("dn", "reason")}
 
@@ -52,14 +51,14 @@ class Phases:
     """The phases of one migration, in one process.
 
     Args:
-        plan: What is asked.
+        knowledge: What is asked, and what is known.
         stage: The folder.
         on_progress: Told what is done.
     """
 
-    def __init__(self, plan: MigrationPlan, stage: Stage, on_progress: Callable[[Progress], None]) -> None:
-        self.plan, self.stage, self.on_progress = plan, stage, on_progress
-        self.knowledge = Knowledge(plan)
+    def __init__(self, knowledge: Knowledge, stage: Stage, on_progress: Callable[[Progress], None]) -> None:
+        self.knowledge, self.stage, self.on_progress = knowledge, stage, on_progress
+        self.plan = knowledge.plan
         self._access: Access | None = None
 
     # Folders.
@@ -79,27 +78,10 @@ class Phases:
 
     # Phases.
 
-    def schema(self) -> PhaseRecord:
-        """``99-user.ldif``, and every finding."""
-        schema = self.knowledge.schema
-        findings: list[JsonValue] = [dict(finding._asdict()) for finding in schema.findings]
-        figures: Figures = {
-            "given": self.plan.schema_file is not None, "read": schema.read, "attributes": schema.attributes_written,
-            "classes": schema.classes_written, "findings": findings,
-        }  # fmt: skip
-        if self.plan.schema_file is None:
-            return PhaseRecord(result=figures)
-        file = write_file(self.stage.folder, SCHEMA_FILE, b"".join(schema.lines()), 1)
-        return PhaseRecord(files=(file,), result=figures)
-
-    def read(self) -> PhaseRecord:
-        """Spools, the tree, and which entries a proof will ask about."""
-        for name in ("parts", "tree"):
-            shutil.rmtree(self.stage.work / name, ignore_errors=True)
-            (self.stage.work / name).mkdir()
-        results = read_parts(
-            self.plan, self.knowledge.transform, self.stage.work / "parts", on_progress=self.on_progress
-        )
+    def ordered(self, results: Sequence[PartResult]) -> PhaseRecord:
+        """The end of reading: the tree, and which entries a proof will ask about."""
+        shutil.rmtree(self.tree_folder, ignore_errors=True)
+        self.tree_folder.mkdir()
         stacks = Stacks(self.parts())
         base = normal_key(self.knowledge.moved(self.plan.base_dn.encode()))
         tree, first_lines = make_tree(stacks, base, self.tree_folder)
@@ -151,7 +133,7 @@ class Phases:
     def rejected(self) -> PhaseRecord:
         """What did not go, and the side files."""
         tree, parts, folder = load_tree(self.tree_folder), self.parts(), self.stage.folder
-        first_lines = {int(entry): line for entry, line in self._kept("first-lines.json").items()}
+        first_lines: dict[int, int] = {int(entry): line for entry, line in self._kept("first-lines.json").items()}
         with Source(self.plan.export) as source, self._files(PREFIXES["rejected"], version_line=False) as files:
             records = rejected_records(parts, tree, Origins(self.tree_folder), first_lines, source)
             counts = write_rejected(records, files)
@@ -233,14 +215,14 @@ class Phases:
     def _written(self, tree: Tree) -> Written:
         return Written(self.stage.folder, tree)
 
-    def _tell_probed(self, done: int, of: int) -> None:
+    def _tell_probed(self, done: int) -> None:
         self.on_progress(Progress(kind="count", stream="policy points proved", side="loaded", rows=done))
 
     def _keep(self, name: str, value: Mapping[str, JsonValue] | Mapping[str, object]) -> None:
         (self.tree_folder / name).write_text(json.dumps(value), encoding="utf-8")
 
-    def _kept(self, name: str) -> dict[str, list[int]]:
-        found: dict[str, list[int]] = json.loads((self.tree_folder / name).read_text(encoding="utf-8"))
+    def _kept(self, name: str) -> dict[str, Any]:
+        found: dict[str, Any] = json.loads((self.tree_folder / name).read_text(encoding="utf-8"))
         return found
 
 

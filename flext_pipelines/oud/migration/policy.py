@@ -14,7 +14,7 @@ from flext_pipelines.errors import UsageError
 from flext_pipelines.oud.acl.oid_policy import AccessValue
 from flext_pipelines.oud.acl.orclaci import Kind
 from flext_pipelines.oud.ldif.reader import read_ldif
-from flext_pipelines.oud.migration.reading import ACCESS
+from flext_pipelines.oud.migration.spool import ACCESS
 
 KINDS: tuple[Kind, ...] = ("orclaci", "orclentrylevelaci")
 

@@ -21,11 +21,11 @@ from flext_pipelines.oud.acl.proof import Difference, ProofReport, prove
 from flext_pipelines.oud.acl.sampling import subjects_of
 from flext_pipelines.oud.dn import parse_dn
 from flext_pipelines.oud.ldif.record import Record
+from flext_pipelines.oud.migration.figures import Proof
 from flext_pipelines.oud.migration.lookup import Written
 from flext_pipelines.oud.migration.naming import NewNames
 from flext_pipelines.oud.migration.origins import Origins
 from flext_pipelines.oud.migration.source import Source
-from flext_pipelines.values import Value
 
 _DEEPEST = 4
 """Groups within groups that are followed."""
@@ -35,37 +35,6 @@ _ALWAYS = frozenset({"objectclass", "cn", "uid", "sn", "userpassword", "member",
 _QUOTED = re.compile(r'"[^"]*"')
 _QUOTE = '""'
 _WORDS = re.compile(r"[A-Za-z][A-Za-z0-9-]*")
-
-
-class Proof(Value):
-    """What the proof found.
-
-    Attributes:
-        points: Policy points of entries that migrate.
-        kinds: How many kinds of them there are.
-        probed: Points that were probed.
-        entries: Entries asked about.
-        probes: Questions asked of both models.
-        granted: Questions that both answer with yes.
-        gained: Rights that are more than OID granted. The proof holds when there is none.
-        lost: Rights that OID granted and the new directory does not.
-        differences: The first of them.
-    """
-
-    points: int = 0
-    kinds: int = 0
-    probed: int = 0
-    entries: int = 0
-    probes: int = 0
-    granted: int = 0
-    gained: int = 0
-    lost: int = 0
-    differences: tuple[Difference, ...] = ()
-
-    @property
-    def holds(self) -> bool:
-        """True when nobody gained anything."""
-        return self.gained == 0
 
 
 @dataclass(frozen=True)
@@ -94,12 +63,12 @@ class Probing:
     samples: Mapping[int, Sequence[int]]
     flavour: Flavour
 
-    def prove(self, budget: int, on_point: Callable[[int, int], None]) -> Proof:
+    def prove(self, budget: int, on_point: Callable[[int], None]) -> Proof:
         """Ask.
 
         Args:
             budget: Questions after which no further policy point is begun.
-            on_point: Told how many points of how many are probed.
+            on_point: Told how many points are probed.
         """
         by_point = self._by_point()
         kinds = self._kinds(by_point)
@@ -117,12 +86,10 @@ class Probing:
             totals["probed"] += 1
             totals["entries"] += entries
             lines.update(dict.fromkeys(found.differences))
-            on_point(totals["probed"], len(by_point))
+            on_point(totals["probed"])
         shown = sorted(lines, key=lambda one: (one.kind, one.dn, one.subject, one.right, one.attribute))
         points = sum(len(same) for same in kinds)
-        return Proof(
-            points=points, kinds=len(kinds), differences=tuple(shown[:_MOST_DIFFERENCES]), **totals
-        )
+        return Proof(points=points, kinds=len(kinds), differences=tuple(shown[:_MOST_DIFFERENCES]), **totals)
 
     def _by_point(self) -> dict[Name, list[AccessValue]]:
         found: dict[Name, list[AccessValue]] = {}
@@ -144,7 +111,10 @@ class Probing:
         return list(kinds.values())
 
     def _prove_point(
-        self, point: Name, by_point: Mapping[Name, Sequence[AccessValue]], acis: Mapping[Name, Sequence[tuple[str, str]]]
+        self,
+        point: Name,
+        by_point: Mapping[Name, Sequence[AccessValue]],
+        acis: Mapping[Name, Sequence[tuple[str, str]]],
     ) -> tuple[ProofReport, int]:
         """Ask about one policy point: with everything that stands on the way from the root to its entries."""
         ids = self._ids(point, by_point)

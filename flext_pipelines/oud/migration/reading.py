@@ -21,32 +21,21 @@ from io import TextIOWrapper
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
-from pydantic import Field
-
 from flext_pipelines.errors import DnError
 from flext_pipelines.oud.dn import normal_key
 from flext_pipelines.oud.entries import Excluded, Kept
-from flext_pipelines.oud.ldif.lines import unfolded
 from flext_pipelines.oud.ldif.reader import Reject, read_ldif
 from flext_pipelines.oud.ldif.record import Record
 from flext_pipelines.oud.ldif.render import record_bytes
 from flext_pipelines.oud.ldif.spans import Span
-from flext_pipelines.oud.migration.spool import Spool, key_hash
-from flext_pipelines.values import Progress, Value
+from flext_pipelines.oud.migration.figures import EXAMPLES, NoteCount, PartResult
+from flext_pipelines.oud.migration.plan import GUIDS, RESETS
+from flext_pipelines.oud.migration.spool import ACCESS, EXCLUDED, REFERENCES, REJECTS, RESULT, Spool, key_hash
+from flext_pipelines.values import Progress
 
 if TYPE_CHECKING:
     from flext_pipelines.oud.acl.oid_policy import AccessValue
     from flext_pipelines.oud.entries import Note, Outcome
-
-ACCESS = "access.marshal"
-REJECTS = "rejects.marshal"
-REFERENCES = "references.rows"
-EXCLUDED = "excluded.csv"
-RESULT = "result.json"
-GUIDS = "orclguid"
-RESETS = "password-resets"
-EXAMPLES = 5
-"""Entries that are named for each kind of note."""
 
 REFERENCE = struct.Struct("<8s8sB")
 """A value that names an entry: hash of the name, hash of the entry that holds it, number of the attribute."""
@@ -75,57 +64,17 @@ class PartJob:
 
     Attributes:
         export: The file.
-        span: Which part; None for all of it.
+        span: Which part.
         folder: Where the spools go; it is there and empty.
         transform: What becomes of a record.
         strict: Raise for the first record that is no LDIF.
     """
 
     export: Path
-    span: Span | None
+    span: Span
     folder: Path
     transform: Transform
     strict: bool
-
-
-class NoteCount(Value):
-    """How often something was done to an entry.
-
-    Attributes:
-        count: How often.
-        examples: The first entries, with what is said of each.
-    """
-
-    count: int = 0
-    examples: tuple[str, ...] = ()
-
-
-class PartResult(Value):
-    """What was read of a part.
-
-    Attributes:
-        read: Records.
-        excluded: By reason.
-        rejected: By reason.
-        notes: What was done to entries, by kind.
-        dropped: Values of kept entries that were dropped, by reason and attribute.
-        access_values: Values of ``orclaci`` and ``orclentrylevelaci``.
-        references: Values that name entries, in the entries that are kept.
-        names: The attributes that hold them, in lower case; a reference has the number of one.
-        side: Lines of the side files, by name.
-        cut_off: The file ends within a line.
-    """
-
-    read: int = 0
-    excluded: dict[str, int] = Field(default_factory=dict)
-    rejected: dict[str, int] = Field(default_factory=dict)
-    notes: dict[str, NoteCount] = Field(default_factory=dict)
-    dropped: dict[str, int] = Field(default_factory=dict)
-    access_values: int = 0
-    references: int = 0
-    names: tuple[str, ...] = ()
-    side: dict[str, int] = Field(default_factory=dict)
-    cut_off: bool = False
 
 
 class RejectedRecord(NamedTuple):
@@ -185,6 +134,7 @@ class _Part:
         self._examples: dict[str, list[str]] = {}
         self._names: dict[bytes, int] = {}
         self._access_values = self._referred = 0
+        self._dropped_before = job.transform.counts()
 
     def keep(self, records: Iterator[Record]) -> None:
         """Every record of the part, each to where it belongs."""
@@ -241,7 +191,8 @@ class _Part:
     def _keep_references(self, source: bytes, body: bytes, attributes: tuple[bytes, ...]) -> None:
         holder = key_hash(source)
         rows = []
-        for name, written in _lines_of(attributes).findall(unfolded(body)):
+        for name, folded in _lines_of(attributes).findall(body):
+            written = folded.replace(b"\n ", b"") if b"\n" in folded else folded
             value = binascii.a2b_base64(written[1:]) if written[:1] == b":" else written
             try:
                 target = _target_hash(normal_key(_OPTIONAL_UID.sub(b"", value) if value[-1:] == b"B" else value))
@@ -273,10 +224,7 @@ class _Part:
                 code: NoteCount(count=count, examples=tuple(self._examples[code]))
                 for code, count in counts["notes"].items()
             },
-            dropped={
-                f"{code} {attribute}".rstrip(): count
-                for (code, attribute), count in sorted(self._job.transform.counts().items())
-            },
+            dropped=self._dropped(),
             access_values=self._access_values,
             references=self._referred,
             names=tuple(names[number].lower() for number in sorted(names)),
@@ -284,12 +232,21 @@ class _Part:
             cut_off=cut_off,
         )
 
+    def _dropped(self) -> dict[str, int]:
+        """What was dropped of this part; a process reads several with one transformation."""
+        found = {}
+        for (code, attribute), count in sorted(self._job.transform.counts().items()):
+            own = count - self._dropped_before.get((code, attribute), 0)
+            if own:
+                found[f"{code} {attribute}".rstrip()] = own
+        return found
+
 
 @lru_cache(maxsize=1000)
 def _lines_of(attributes: tuple[bytes, ...]) -> re.Pattern[bytes]:
-    """The lines of some attributes in an unfolded record: name, and value as written."""
+    """The lines of some attributes: name, and value as written, folds included."""
     names = b"|".join(sorted(re.escape(name) for name in attributes))
-    return re.compile(rb"\n(" + names + rb"(?:;[^:\n]*+)?):(?: *+)(:?[^\n]++)")
+    return re.compile(rb"\n(" + names + rb"(?:;[^:\n]*+)?): *+(:?[^\n]++(?:\n [^\n]*+)*+)")
 
 
 @lru_cache(maxsize=4096)

@@ -11,13 +11,13 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-from pydantic import Field
 
+from flext_pipelines.oud.migration.figures import PartResult, References
 from flext_pipelines.oud.migration.lookup import Written
-from flext_pipelines.oud.migration.reading import REFERENCES, PartResult, target_of
+from flext_pipelines.oud.migration.reading import target_of
 from flext_pipelines.oud.migration.rows import Stacks
+from flext_pipelines.oud.migration.spool import REFERENCES
 from flext_pipelines.oud.migration.tree import Tree
-from flext_pipelines.values import Value
 
 MEMBERS = frozenset({"member", "uniquemember"})
 _REFERENCE_TYPE = np.dtype([("target", "<u8"), ("source", "<u8"), ("name", "u1")])
@@ -27,25 +27,6 @@ _MOST_ROUNDS = 1000
 """Of leaving out what nothing leads to, or what leads nowhere; chains that are longer are walked."""
 
 Edges = npt.NDArray[np.int64]
-
-
-class References(Value):
-    """What the entries of the result refer to.
-
-    Attributes:
-        checked: Values looked at.
-        dangling: Of them, those that name no entry of the result, by attribute.
-        cycles: Groups that contain themselves through each other, each as the names around the circle.
-    """
-
-    checked: int = 0
-    dangling: dict[str, int] = Field(default_factory=dict)
-    cycles: tuple[tuple[str, ...], ...] = ()
-
-    @property
-    def dangling_count(self) -> int:
-        """All of them."""
-        return sum(self.dangling.values())
 
 
 def check_references(
@@ -84,9 +65,7 @@ def check_references(
                 inside = (sources >= stacks.groups) & (targets >= stacks.groups) & np.isin(chunk["name"], members)
                 edges.append(np.stack([sources[inside], targets[inside]], axis=1))
     found = np.concatenate(edges) if edges else np.empty((0, 2), dtype=np.int64)
-    cycles = [
-        tuple(written.record(entry).dn_text for entry in circle) for circle in circles(found)[:_MOST_CYCLES]
-    ]
+    cycles = [tuple(written.record(entry).dn_text for entry in circle) for circle in circles(found)[:_MOST_CYCLES]]
     return References(checked=checked, dangling=dict(sorted(dangling.items())), cycles=tuple(cycles))
 
 

@@ -17,8 +17,9 @@ import numpy as np
 
 from flext_pipelines.oud.migration.files import NumberedFiles
 from flext_pipelines.oud.migration.origins import Origins
-from flext_pipelines.oud.migration.reading import EXCLUDED, REJECTS, RejectedRecord
+from flext_pipelines.oud.migration.reading import RejectedRecord
 from flext_pipelines.oud.migration.source import Source
+from flext_pipelines.oud.migration.spool import EXCLUDED, REJECTS
 from flext_pipelines.oud.migration.tree import DUPLICATE, ORPHAN, Tree
 
 EXCLUDED_HEAD = ("line", "reason", "text", "dn")

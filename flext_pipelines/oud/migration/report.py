@@ -13,14 +13,18 @@ from typing import Literal
 
 from pydantic import JsonValue
 
-from flext_pipelines.oud.entries.outcome import REASONS, severity
-from flext_pipelines.oud.migration.access import AccessFigures, ReviewedValue
-from flext_pipelines.oud.migration.accounting import Account, account
+from flext_pipelines.oud.migration.accounting import account
+from flext_pipelines.oud.migration.figures import (
+    AccessFigures,
+    Account,
+    NoteCount,
+    PartResult,
+    Proof,
+    References,
+    ReviewedValue,
+)
 from flext_pipelines.oud.migration.files import WrittenFile
 from flext_pipelines.oud.migration.plan import ENTRY_PHASES, PHASES, MigrationPlan
-from flext_pipelines.oud.migration.probing import Proof
-from flext_pipelines.oud.migration.reading import NoteCount, PartResult
-from flext_pipelines.oud.migration.references import References
 from flext_pipelines.oud.migration.stage import InputFile, Stage
 from flext_pipelines.values import Value
 
@@ -119,7 +123,7 @@ class Need(Value):
     where: str
 
 
-class Warning(Value):  # noqa: A001  the word of the field; nobody imports the builtin here
+class Caution(Value):
     """Something that a reader should know, and that stops nobody.
 
     Attributes:
@@ -175,7 +179,7 @@ class Report(Value):
     proof: Proof
     references: References
     side: dict[str, int]
-    warnings: tuple[Warning, ...]
+    warnings: tuple[Caution, ...]
     needs: tuple[Need, ...]
 
     @property
@@ -195,7 +199,7 @@ def make_report(plan: MigrationPlan, stage: Stage, review: Sequence[ReviewedValu
     reading = stage.result("read")
     read = PartResult.model_validate(reading["read"])
     rejected: Mapping[str, int] = stage.result("rejected")["rejected"]  # type: ignore[assignment]  # as the phase wrote it
-    written = {phase: _number(stage.result(phase)["written"]) for phase in ENTRY_PHASES}
+    written: dict[str, int] = {phase: _number(stage.result(phase)["written"]) for phase in ENTRY_PHASES}
     schema = SchemaPart.model_validate(_schema_fields(stage.result("schema")))
     draft = Report(
         base_dn=plan.base_dn,
@@ -218,7 +222,7 @@ def make_report(plan: MigrationPlan, stage: Stage, review: Sequence[ReviewedValu
         needs=(),
     )
     return draft.model_copy(
-        update={"warnings": tuple(warnings_of(draft, reading, read)), "needs": tuple(needs_of(draft, reading, read))}
+        update={"warnings": tuple(warnings_of(draft, reading)), "needs": tuple(needs_of(draft, read))}
     )
 
 
@@ -230,9 +234,7 @@ def _number(value: JsonValue) -> int:
 def _schema_fields(result: Mapping[str, JsonValue]) -> dict[str, object]:
     findings = result["findings"]
     assert isinstance(findings, list)
-    lines = [
-        {name: one[name] for name in SchemaLine.model_fields} for one in findings if isinstance(one, dict)
-    ]
+    lines = [{name: one[name] for name in SchemaLine.model_fields} for one in findings if isinstance(one, dict)]
     return {**result, "findings": lines}
 
 
@@ -250,6 +252,8 @@ def _rows(stage: Stage) -> Iterator[PhaseRow]:
 
 
 def _lines(counts: Mapping[str, NoteCount]) -> Iterator[NoteLine]:
+    from flext_pipelines.oud.entries.outcome import REASONS, severity
+
     for kind, found in counts.items():
         code, _, about = kind.partition(" ")
         yield NoteLine(

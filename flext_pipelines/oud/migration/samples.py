@@ -39,9 +39,7 @@ def sample_below(stacks: Stacks, tree: Tree, holders: Mapping[int, int]) -> dict
     }
 
 
-def _first_below(
-    stacks: Stacks, tree: Tree, parents: Sequence[int], most: int
-) -> dict[int, list[tuple[int, int]]]:
+def _first_below(stacks: Stacks, tree: Tree, parents: Sequence[int], most: int) -> dict[int, list[tuple[int, int]]]:
     """The first entries of each phase below some parents, all given by hash: hash and id of each."""
     wanted = np.array(sorted(parents), dtype=np.uint64)
     found: dict[int, list[tuple[int, int]]] = {}

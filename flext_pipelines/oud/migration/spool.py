@@ -20,13 +20,20 @@ ROW = struct.Struct("<8s8sQIIQ")
 """Hash of the key, hash of the parent's key, where the source record begins, lengths of the new record with the empty
 line behind it and of the source record, the source's line."""
 
+ACCESS = "access.marshal"
+REJECTS = "rejects.marshal"
+REFERENCES = "references.rows"
+EXCLUDED = "excluded.csv"
+RESULT = "result.json"
+"""What lies beside the stacks of a part."""
+
 _MOST_OPEN = 100
 """Stacks that keep their files open; a tree that is deeper costs opening them again."""
 _FLUSH_BYTES = 1 << 18
 
 
 def key_hash(key: bytes) -> bytes:
-    """What stands for a key: 8 bytes. Two keys of ten million share one with a chance of 3 in a million; see ``tree``."""
+    """What stands for a key: 8 bytes. Of ten million two are the same with a chance of 3 in a million: ``tree``."""
     return blake2b(key, digest_size=8).digest()
 
 

@@ -118,7 +118,7 @@ class Stage:
             record = self.state.phases.get(later)
             for file in record.files if record else ():
                 (self.folder / file.name).unlink(missing_ok=True)
-        kept = {name: record for name, record in self.state.phases.items() if PHASES.index(name) < PHASES.index(phase)}  # type: ignore[arg-type]  # the keys are phases
+        kept = {name: record for name, record in self.state.phases.items() if PHASES.index(name) < PHASES.index(phase)}
         self.state = self.state.model_copy(update={"phases": kept})
         self._save()
 
@@ -163,7 +163,8 @@ def read_state(folder: Path) -> State:
         raise NotFoundError(f"There is no migration in {folder}", "Check the folder", {"folder": str(folder)}) from None
     except ValidationError as error:
         raise DataDamagedError(
-            f"{path} is not what a migration writes: {error.errors()[0]['msg']}", "Run the migration again, from the start"
+            f"{path} is not what a migration writes: {error.errors()[0]['msg']}",
+            "Run the migration again, from the start",
         ) from None
     if found.format != FORMAT:
         raise DataDamagedError(f"{path} has format {found.format}, not {FORMAT}", "Run the migration again")
@@ -211,7 +212,9 @@ def _check_place(out: Path, begin: Phase, *, replace: bool) -> None:
         raise ConflictError(f"{out} is there and is no result of a migration", "Name another folder", details)
     if begin == PHASES[0] and not replace:
         raise ConflictError(
-            f"{out} holds the result of a migration", "Add --replace, or --from PHASE to make a part of it again", details
+            f"{out} holds the result of a migration",
+            "Add --replace, or --from PHASE to make a part of it again",
+            details,
         )
 
 

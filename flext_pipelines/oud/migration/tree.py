@@ -86,7 +86,7 @@ def load_tree(folder: Path) -> Tree:
     )
 
 
-def _mapped(path: Path, kind: type[np.generic]) -> np.ndarray:  # type: ignore[type-arg]  # of the kind given
+def _mapped(path: Path, kind: type[np.generic]) -> np.ndarray:
     """A file as an array; numpy maps no empty one."""
     if not path.stat().st_size:
         return np.empty(0, dtype=kind)
@@ -114,7 +114,7 @@ def make_tree(stacks: Stacks, base: bytes, folder: Path) -> tuple[Tree, dict[int
                 first_lines.update(lost)
                 fate[np.fromiter(lost, dtype=np.int64, count=len(lost))] = DUPLICATE
                 left = fate[ids] == KEPT
-                keys, ids = keys[left], ids[left]  # noqa: PLW2901  what is written is what is left
+                keys, ids = keys[left], ids[left]
             keys.tofile(keys_file)
             ids.tofile(ids_file)
     tree = Tree(
@@ -181,5 +181,3 @@ def _judge(tree: Tree, stack: StackFile, first: int, keys: Hashes, parents: Hash
     tree.phase[here] = np.maximum(np.uint8(stack.phase), inherited)
     rooted = allowed | (keys == base) | ((parents == base) & (tree.positions(parents[:1] * 0 + base)[0] < 0))
     tree.fate[here] = np.where((tree.fate[here] == KEPT) & ~rooted, ORPHAN, tree.fate[here])
-
-
