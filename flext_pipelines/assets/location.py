@@ -32,7 +32,7 @@ from flext_pipelines.assets.plugins import plugin_jobs
 from flext_pipelines.assets.sensors import failure_alert, project_files_changed
 from flext_pipelines.assets.transforms import mart_asset, marts_by_pipeline, read_marts
 from flext_pipelines.errors import FlextError
-from flext_pipelines.runs.location import RUN_OPTIONS_RESOURCE
+from flext_pipelines.runs.location import OUD_JOB, RUN_OPTIONS_RESOURCE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -84,6 +84,7 @@ def build_definitions(
         resources={
             BUS: bus_resource() if bus is None else dg.ResourceDefinition.hardcoded_resource(bus),
             RUN_OPTIONS_RESOURCE: run_options(check),
+            OUD_JOB: migration_resource(),
         },
         executor=executor,
     )

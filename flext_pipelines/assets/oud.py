@@ -6,24 +6,20 @@ can be made again from any of them. The message's fields are the config of one r
 What belongs here: these assets and their job. What does not: how any of it is done (``commands/oud/migration.py``).
 """
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING, cast
+from collections.abc import Mapping
+from typing import cast
 
 import dagster as dg
+from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
 
 from flext_pipelines.assets.bus import BUS
 from flext_pipelines.assets.failures import translated
 from flext_pipelines.assets.messages import RESULT, present, send
+from flext_pipelines.assets.metadata import Metadata
 from flext_pipelines.assets.run_config import config_fields
 from flext_pipelines.commands import registry
+from flext_pipelines.commands.registry import MessageSpec
 from flext_pipelines.runs.location import OUD_JOB
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from flext_pipelines.assets.metadata import Metadata
-    from flext_pipelines.commands.registry import MessageSpec
 
 MESSAGE = "oud.MigrateOUDData"
 PHASES: dict[str, str] = {
@@ -46,7 +42,7 @@ def migration_assets() -> list[dg.AssetsDefinition]:
     return [_asset(spec, phase, before) for phase, before in zip(names, [None, *names], strict=False)]
 
 
-def migration_job() -> dg.UnresolvedAssetJobDefinition:
+def migration_job() -> UnresolvedAssetJobDefinition:
     """The job that makes them all."""
     return dg.define_asset_job(
         OUD_JOB,
