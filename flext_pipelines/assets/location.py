@@ -26,7 +26,7 @@ from flext_pipelines.assets.guard import (
 )
 from flext_pipelines.assets.meltano_run import option_fields
 from flext_pipelines.assets.messages import message_job
-from flext_pipelines.assets.oud import migration_assets
+from flext_pipelines.assets.oud import migration_assets, migration_job, migration_resource
 from flext_pipelines.assets.pipelines import pipeline_definitions
 from flext_pipelines.assets.plugins import plugin_jobs
 from flext_pipelines.assets.sensors import failure_alert, project_files_changed
@@ -78,7 +78,7 @@ def build_definitions(
     return dg.Definitions(
         assets=[*pipelines.assets, *(mart_asset(mart) for mart in marts), *migration_assets()],
         asset_checks=[*contract_checks(project.root, paths)] if project else [],
-        jobs=[*pipelines.jobs, message_job(check), *data_jobs(), *plugin_jobs()],
+        jobs=[*pipelines.jobs, message_job(check), *data_jobs(), *plugin_jobs(), migration_job()],
         schedules=pipelines.schedules,
         sensors=sensors,
         resources={
