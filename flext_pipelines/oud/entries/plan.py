@@ -8,8 +8,10 @@ What belongs here: the plan. What does not: making it (``planner``), following i
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from operator import itemgetter
 
 from flext_pipelines.oud.entries.access import Kind
 from flext_pipelines.oud.entries.outcome import Note, Phase, Rejected
@@ -22,7 +24,8 @@ class Plan:
     """What becomes of a kind of entry. Lines are counted from 0, which is the DN's.
 
     Attributes:
-        pick: From the lines of a record to those that are written.
+        kept: Lines that are written, in their order.
+        pick: From the lines of a record to those.
         replaced: Lines that have other bytes in the target.
         steps: Lines whose values must be looked at.
         repeated: Attributes of several lines.
@@ -41,9 +44,12 @@ class Plan:
         rejected: Why every entry of the kind is refused, if they are.
         name_attributes: Attributes of the new entry that hold names.
         uses: Entries that were kept by it.
+        pattern: The same for entries whose lines are cut by ``cut``; made when it pays (``pattern``).
+        cut: From a record, continuations marked, to its lines; None when it is of another kind.
     """
 
-    pick: Callable[[list[bytes]], Sequence[bytes]]
+    kept: tuple[int, ...]
+    pick: Callable[[list[bytes]], Sequence[bytes]] = field(init=False)
     replaced: tuple[tuple[int, bytes], ...] = ()
     steps: tuple[tuple[int, Step], ...] = ()
     repeated: tuple[Repeated, ...] = ()
@@ -62,3 +68,13 @@ class Plan:
     rejected: Rejected | None = None
     name_attributes: tuple[bytes, ...] = ()
     uses: int = 0
+    pattern: Plan | None = None
+    cut: Callable[[bytes], re.Match[bytes] | None] | None = None
+
+    def __post_init__(self) -> None:
+        """Make ``pick``."""
+        self.pick = itemgetter(*self.kept) if len(self.kept) > 1 else _first_only
+
+
+def _first_only(lines: Sequence[bytes]) -> tuple[bytes, ...]:
+    return (lines[0],)

@@ -9,7 +9,6 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from operator import itemgetter
 from typing import TYPE_CHECKING, Literal
 
 from flext_pipelines.oud.entries.access import ACCESS_KINDS, Kind
@@ -45,6 +44,7 @@ class _Line:
         count: Lines.
         empty: The value has no length.
         value: What it is compared by, when it is one that the rules map and so part of the kind.
+        classes: The classes, if it holds some.
         step: What looks at its values.
         may_go: Whether the step may take the line.
         kept: Whether it is written.
@@ -57,6 +57,7 @@ class _Line:
     count: int
     empty: bool
     value: bytes | None = None
+    classes: list[bytes] = field(default_factory=list)
     step: Step | None = None
     may_go: bool = False
     kept: bool = True
@@ -142,7 +143,9 @@ class Planner:
             if name[:11].lower() == b"objectclass" and name[11:12] in (b":", b";"):
                 found = [value_of(line) for line in name.split(b"\n")]
                 values += found
-                draft.lines.append(_Line(b"objectclass", "objectclass", b"objectclass", len(found), empty=False))
+                line = _Line(b"objectclass", "objectclass", b"objectclass", len(found), empty=False)
+                line.classes = found
+                draft.lines.append(line)
                 draft.class_places.append(place)
             else:
                 self._named(draft, place, name, 1 if counts is None else counts[place - 1])
@@ -247,7 +250,8 @@ class Planner:
             made[-1][1].extend(judged.added)
         for place, names in made:
             draft.lines[place - 1].kept = bool(names)
-            draft.replaced[place] = b"\n".join([line_of(b"objectclass", name) for name in names])
+            if names != draft.lines[place - 1].classes:
+                draft.replaced[place] = b"\n".join([line_of(b"objectclass", name) for name in names])
 
     def _canonical(self, name: str) -> str:
         found = self._view.names(name)
@@ -321,7 +325,6 @@ class Planner:
         counts: Sequence[int] | None,
     ) -> Plan:  # fmt: skip
         lines = draft.lines
-        kept = [0, *(place for place, line in enumerate(lines, 1) if line.kept)]
         steps = tuple(
             (place, line.step if counts is None else each(line.step))
             for place, line in enumerate(lines, 1) if line.kept and line.step is not None
@@ -337,7 +340,7 @@ class Planner:
         )  # fmt: skip
         phases = tuple((phase, below) for phase, wanted, below in self._phases if wanted & classes)
         return Plan(
-            pick=itemgetter(*kept) if len(kept) > 1 else _first_only,
+            kept=(0, *(place for place, line in enumerate(lines, 1) if line.kept)),
             replaced=tuple(draft.replaced.items()),
             steps=steps,
             repeated=tuple(self._repeated(lines, places)),
@@ -391,7 +394,3 @@ def _certain(phases: tuple[tuple[Phase, tuple[bytes, ...]], ...]) -> Phase | Non
         return "hierarchy"
     phase, below = phases[0]
     return None if below else phase
-
-
-def _first_only(lines: list[bytes]) -> tuple[bytes, ...]:
-    return (lines[0],)

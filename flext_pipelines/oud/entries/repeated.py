@@ -5,6 +5,7 @@ What belongs here: comparing the values of one attribute of one entry. What does
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable
 from typing import Literal, NamedTuple
 
@@ -58,6 +59,10 @@ def _exact_key(value: bytes) -> bytes:
     return value
 
 
+_RDN = rb"(?i:cn|ou|dc|uid|o|c|l|st)=[!$-*\-./0-9:?@A-Z\[\]^_`a-z{|}~]++(?: [!$-*\-./0-9:?@A-Z\[\]^_`a-z{|}~]++)*+"
+_plain_names = re.compile(rb"(?:[^:\n]++:(?:[ ,]" + _RDN + rb")++(?:\n|\Z))++").fullmatch
+"""Lines with names that need no second look; see ``flext_pipelines.oud.dn.normal_key``."""
+
 _KEYS: dict[Matching, Callable[[bytes], bytes]] = {"name": _name_key, "text": text_key, "exact": _exact_key}
 
 
@@ -71,8 +76,7 @@ def judge(lines: list[bytes], one: Repeated, findings: Findings) -> None:
     stand = [line for place in one.places if lines[place] for line in lines[place].split(b"\n")]
     if len(stand) < 2:
         return
-    seen = set(map(hash, map(key, map(value_of, stand))))
-    if len(seen) == len(stand) and one.several is None:
+    if one.several is None and _all_differ(stand, one.matching):
         return
     kept: dict[bytes, bytes] = {}
     gone: list[str] = []
@@ -91,6 +95,15 @@ def judge(lines: list[bytes], one: Repeated, findings: Findings) -> None:
             findings.notes.append(Note("several-values", one.attribute, f"{one.attribute} has one value; the first of "
                                        f"{len(stand)} is kept"))  # fmt: skip
         _put_back(lines, one.places, kept.values())
+
+
+def _all_differ(stand: list[bytes], matching: Matching) -> bool:
+    """Whether no value stands twice, told without keeping a key for each of what may be millions."""
+    if matching == "name":
+        lines = b"\n".join(stand)
+        if _plain_names(lines):  # so that lower case is the key of each
+            return len(set(lines.lower().split(b"\n"))) == len(stand)
+    return len(set(map(hash, map(_KEYS[matching], map(value_of, stand))))) == len(stand)
 
 
 def _refuse(one: Repeated, gone: list[str]) -> None:

@@ -12,12 +12,14 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from flext_pipelines.oud.entries.access import access_of, access_values
 from flext_pipelines.oud.entries.limits import judge_size
 from flext_pipelines.oud.entries.outcome import Excluded, Kept, Note, Outcome, Phase, Rejected
+from flext_pipelines.oud.entries.pattern import with_pattern
 from flext_pipelines.oud.entries.places import Named, Place, Places
+from flext_pipelines.oud.entries.plan import Plan
 from flext_pipelines.oud.entries.planner import Planner
 from flext_pipelines.oud.entries.repeated import judge, name_key, text_key
 from flext_pipelines.oud.entries.values import Findings, RefusedError, value_of
@@ -26,7 +28,6 @@ from flext_pipelines.oud.ldif.record import Record
 from flext_pipelines.oud.ldif.render import entry_bytes
 
 if TYPE_CHECKING:
-    from flext_pipelines.oud.entries.plan import Plan
     from flext_pipelines.oud.rules import MigrationRules
     from flext_pipelines.oud.schema.view import SchemaView
 
@@ -34,9 +35,17 @@ _runs = re.compile(rb"\n(([^:\n]++):.*+(?:\n\2:.*+)*+)").findall
 _mark_folds = re.compile(rb"\n ").sub
 
 _MOST_PLANS = 5_000
+_PATTERN_PAYS = 200
+"""Entries of a kind after which its pattern is made."""
+_MOST_PATTERNS = 8
+"""Tried one after the other, each a microsecond at most."""
 _MOST_LINES = 200
 """An entry of more lines is one of its kind: runs of lines of one attribute are taken as one, and no plan is kept."""
 _HASH = ord("#")
+
+
+Recognised = tuple[Plan, re.Match[bytes], re.Match[bytes], Place]
+"""A plan, a record cut by its pattern, the parts of the record's name, and the place of its parent."""
 
 
 class EntryTransform:
@@ -73,6 +82,8 @@ class EntryTransform:
         self._plain_name = re.compile(rb"dn: " + self._places.plain_rdn() + rb",([^\n]*+)\n").match
         self._names = self._planner.names_pattern().findall
         self._plans: dict[tuple[bytes, ...], Plan] = {}
+        self._patterns: dict[tuple[bytes, int], list[Plan]] = {}
+        """Plans with patterns, by naming attribute as written and number of line ends."""
         self._counts: Counter[tuple[str, str]] = Counter()
         self._adds_names = rules.names.missing_rdn_value == "add"
         limits = [one for one in (rules.limits.entry_bytes, rules.limits.value_bytes, rules.limits.large_bytes) if one]
@@ -91,25 +102,63 @@ class EntryTransform:
 
     def apply(self, record: Record) -> Outcome:
         """What becomes of one record."""
-        text = record.text
-        if record.changetype is not None or record.refers or text[0] == _HASH:
+        known = cast("Recognised | None", record.recognised)
+        if known is None:
+            if record.changetype is not None or record.refers:
+                return self._apply_odd(record)
+            marked = _marked(record.raw)
+            known = self._recognised(marked)
+        if known is not None:
+            plan, cut, name, place = known
+            key, dn, depth = _under(place, name[1] + b"=" + name[2])
+            return self._follow(plan, list(cut.groups()), record, ((name[1].lower(), name[2]),), key, dn, depth)
+        if record.raw[0] == _HASH:
             return self._apply_odd(record)
-        name = self._plain_name(text)
-        place = None
-        if name is not None:
-            parent = name[3]
-            place = self._known.get(parent) or self._places.place(parent)
+        return self._apply_judged(record, marked)
+
+    def recognise(self, raw: bytes) -> Recognised | None:
+        """What is known of a record that is right LDIF and of a kind that is met often; for ``read_ldif``.
+
+        Args:
+            raw: Its bytes, with LF.
+        """
+        return self._recognised(_mark_folds(FOLD_MARK, raw))
+
+    def _recognised(self, marked: bytes) -> Recognised | None:
+        name = self._plain_name(marked)
+        if name is None:
+            return None
+        place = self._known.get(name[3])
+        patterns = self._patterns.get((name[1], marked.count(b"\n")))
+        if place is None or patterns is None or len(marked) > self._look_at_size:
+            return None
+        for plan in patterns:
+            cut = plan.cut(marked)  # type: ignore[misc]  # those with a pattern have it
+            if cut is not None:
+                return plan, cut, name, place
+        return None
+
+    def _apply_judged(self, record: Record, marked: bytes) -> Outcome:
+        """An entry that was not recognised."""
+        name = self._plain_name(marked)
+        place = None if name is None else self._places.place(name[3])
         if name is None or place is None or place.excluded is not None:
             return self._apply_named(record)
         naming_type, value = name[1].lower(), name[2]
-        names = self._names(text)
-        names.append(naming_type)
-        kind = tuple(names)
+        kind = (*self._names(record.text), naming_type)
         plan = self._plans.get(kind)
+        key, dn, depth = _under(place, name[1] + b"=" + value)
         if plan is None:
-            return self._apply_new(record, kind, Named(((naming_type, value),), *_under(place, text[4 : name.end(2)])))
-        key, dn, depth = _under(place, text[4 : name.end(2)])
-        return self._follow(plan, _lines(record.raw), record, ((naming_type, value),), key, dn, depth)
+            return self._apply_new(record, kind, Named(((naming_type, value),), key, dn, depth))
+        if plan.uses == _PATTERN_PAYS:
+            self._make_pattern(plan, kind, name[1], marked.count(b"\n"))
+        return self._follow(plan, marked.split(b"\n"), record, ((naming_type, value),), key, dn, depth)
+
+    def _make_pattern(self, plan: Plan, kind: tuple[bytes, ...], written_type: bytes, line_ends: int) -> None:
+        patterns = self._patterns.setdefault((written_type, line_ends), [])
+        if plan.pattern is None and len(patterns) < _MOST_PATTERNS and self.rules.limits.values is None:
+            plan.pattern = with_pattern(plan, kind[:-1])
+            patterns.append(plan.pattern)
 
     def _apply_named(self, record: Record) -> Outcome:
         """An entry whose name needs a second look."""
@@ -134,6 +183,7 @@ class EntryTransform:
             for plan in self._plans.values():
                 _count(self._counts, plan)
             self._plans.clear()
+            self._patterns.clear()
         made = self._plans[kind] = self._planner.plan(kind[:-1], [pair[0] for pair in named.pairs])
         return self._follow(made, _lines(record.raw), record, named.pairs, named.key, named.dn, named.depth)
 
@@ -305,16 +355,18 @@ def _under(place: Place, rdn: bytes) -> tuple[bytes, bytes | None, int]:
     return (key + b"," + place.key if place.key else key), dn, place.depth + 1
 
 
+def _marked(raw: bytes) -> bytes:
+    """A record with LF and its continuations marked."""
+    return _mark_folds(FOLD_MARK, raw.replace(b"\r\n", b"\n") if b"\r" in raw else raw)
+
+
 def _lines(raw: bytes) -> list[bytes]:
-    """The lines of a record, continuations marked."""
-    if b"\r" in raw:
-        raw = raw.replace(b"\r\n", b"\n")
-    return _mark_folds(FOLD_MARK, raw).split(b"\n")
+    return _marked(raw).split(b"\n")
 
 
 def _count(counts: Counter[tuple[str, str]], plan: Plan) -> None:
     for drop, number in plan.drops:
-        counts[drop] += number * plan.uses
+        counts[drop] += number * (plan.uses if plan.pattern is None else plan.uses + plan.pattern.uses)
 
 
 def references(kept: Kept) -> Iterator[tuple[bytes, bytes, bytes]]:

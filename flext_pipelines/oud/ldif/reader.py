@@ -34,6 +34,8 @@ from flext_pipelines.oud.ldif.record import Record
 from flext_pipelines.oud.ldif.spans import Span, opened_span
 
 Kind = Literal["content", "changes"]
+Recognise = Callable[[bytes], object]
+"""From the bytes of a record, with LF, to what is known of it; None when it must be judged."""
 
 _BOM = b"\xef\xbb\xbf"
 _HASH = ord("#")
@@ -80,6 +82,7 @@ class LdifReader(Iterator[Record]):
         block_bytes: int = BLOCK_BYTES,
         first_line: int = 1,
         first_byte: int = 0,
+        recognise: Recognise | None = None,
     ) -> None:
         self.name = name
         self.kind: Kind | None = None
@@ -96,6 +99,7 @@ class LdifReader(Iterator[Record]):
         self._line = first_line
         self._offset = first_byte
         self._at_top = first_line == 1
+        self._recognise = recognise
         self._stream = self._read()
 
     def __next__(self) -> Record:
@@ -144,7 +148,14 @@ class LdifReader(Iterator[Record]):
         odd = b"\r" in block or b"\0" in block
         accepted = CONTENT_RECORD.fullmatch
         base = self._offset
+        recognise = self._recognise if not odd and self.kind == "content" else None
         for line, start, raw in raw_records(block, self._line):
+            if recognise is not None:
+                recognised = recognise(raw)
+                if recognised is not None:
+                    self.records += 1
+                    yield Record(raw, None, line, base + start, None, recognised)
+                    continue
             text = unfolded(raw.replace(b"\r\n", b"\n") if odd else raw)
             if accepted(text) and self.kind != "changes" and not (odd and (b"\r" in text or b"\0" in text)):
                 self.kind = "content"
@@ -241,6 +252,7 @@ def read_ldif(
     most_record_bytes: int = MOST_RECORD_BYTES,
     block_bytes: int = BLOCK_BYTES,
     span: Span | None = None,
+    recognise: Recognise | None = None,
 ) -> LdifReader:
     """Read an LDIF file, strictly, record by record.
 
@@ -253,6 +265,8 @@ def read_ldif(
         most_record_bytes: A record that is longer ends the reading, so that memory stays bounded.
         block_bytes: Read at once.
         span: Only this part of the file, which must be a path.
+        recognise: Called with records before they are judged. What it gives says that the record is right content,
+            as it must only be said of what the judgement would accept, and is kept with the record.
 
     Returns:
         An iterator over the records, which counts what it reads.
@@ -268,6 +282,7 @@ def read_ldif(
     return LdifReader(
         file, name, on_reject=refused, allow_urls=allow_urls, most_record_bytes=most_record_bytes,
         block_bytes=block_bytes, first_line=span.line if span else 1, first_byte=span.start if span else 0,
+        recognise=recognise,
     )  # fmt: skip
 
 

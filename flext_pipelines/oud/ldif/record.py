@@ -28,13 +28,21 @@ class Record:
         line: Number of the line in the file on which its ``dn`` stands.
         raw: Its bytes as in the file, comments included, without the line end at its end.
         offset: Where they begin in the file.
+        recognised: What the reader was told of it by who recognised it; see ``read_ldif``.
     """
 
-    __slots__ = ("_attributes", "_parsed", "_text", "line", "offset", "raw")
+    __slots__ = ("_attributes", "_parsed", "_text", "line", "offset", "raw", "recognised")
 
     def __init__(
-        self, raw: bytes, text: bytes | None, line: int, offset: int = 0, parsed: Parsed | None = None
+        self,
+        raw: bytes,
+        text: bytes | None,
+        line: int,
+        offset: int = 0,
+        parsed: Parsed | None = None,
+        recognised: object = None,
     ) -> None:
+        self.recognised = recognised
         self.raw = raw
         self.line = line
         self.offset = offset
