@@ -30,7 +30,7 @@ COMMANDS = {
     "messages": ("messages", "The catalogue of messages, or one with its fields."),
     "send": ("messages", "Send any message as JSON."),
     "audit": ("audit", "Read and verify the audit trail."),
-    "wms": ("wms", "The sample warehouse-management database."),
+    "wms": ("wms", "Warehouse management: stock, orders, shipments, receipts."),
     "oud": ("oud", "Move an Oracle Internet Directory to Oracle Unified Directory."),
     "dagster": ("dagster", "Prepare the Dagster home, or start Dagster's UI on it."),
     "completion": ("completion", "Print the shell completion script."),

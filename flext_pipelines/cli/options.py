@@ -7,6 +7,8 @@ which commands there are.
 from __future__ import annotations
 
 import json
+from datetime import date, datetime
+from decimal import Decimal
 from pathlib import Path
 from types import UnionType
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Union, get_args, get_origin
@@ -28,6 +30,9 @@ _SCALARS: dict[object, click.ParamType[Any]] = {
     int: click.INT,
     float: click.FLOAT,
     Path: click.STRING,
+    Decimal: click.STRING,
+    date: click.STRING,
+    datetime: click.STRING,
 }
 
 

@@ -65,7 +65,7 @@ class Size(NamedTuple):
     def of(cls, orders: int) -> Size:
         """The size for so many orders."""
         items = max(20, min(orders // 5, 50_000))
-        return cls(orders, items, max(30, items * 2))
+        return cls(orders, items, items * FACILITIES)
 
 
 def _dice(number: int, salt: int, low: int, high: int) -> int:
@@ -122,7 +122,7 @@ def fillings(size: Size) -> Iterator[Filling]:
     )  # fmt: skip
     yield Filling(
         "location", ("id", "facility_id", "barcode", "aisle", "bay", "level", "type_code", *_STAMPS),
-        map(_location, range(1, size.locations + 1)),
+        (_location(number, size) for number in range(1, size.locations + 1)),
     )  # fmt: skip
     yield Filling(
         "lot", ("id", "item_id", "lot_key", "batch_nbr", "expiry_date", *_STAMPS),
@@ -203,22 +203,26 @@ def _thousandths(value: int, places: int) -> str:
     return f"{value // 10**places}.{value % 10**places:0{places}d}"
 
 
-def _location(number: int) -> Row:
+def _location(number: int, size: Size) -> Row:
     aisle, bay, level = number // 200, number // 10 % 20, number % 10
     return (
-        number, number % FACILITIES + 1, f"L{aisle:03d}-{bay:02d}-{level}-{number}", f"{aisle:03d}", f"{bay:02d}",
+        number, _facility_at(number, size), f"L{aisle:03d}-{bay:02d}-{level}-{number}", f"{aisle:03d}", f"{bay:02d}",
         str(level), "RESERVE" if level > 2 else "ACTIVE", MAKER, _minute(0), MAKER, text_of(EPOCH + apart(number)),
     )  # fmt: skip
 
 
 def _item_at(location: int, size: Size) -> int:
-    """Each location holds one item, and each item lies in two or more."""
-    return location % size.items + 1
+    """Each location holds one item, and each item lies in every facility once."""
+    return (location - 1) % size.items + 1
 
 
-def _kept_at(item: int, size: Size) -> int:
-    """The location from which the sample's orders take an item."""
-    return item - 1 + size.items
+def _facility_at(location: int, size: Size) -> int:
+    return (location - 1) // size.items + 1
+
+
+def _kept_at(item: int, order_number: int, size: Size) -> int:
+    """The location from which an order takes an item: in its own facility."""
+    return item + order_number % FACILITIES * size.items
 
 
 def _kept(size: Size) -> dict[int, int]:
@@ -226,7 +230,7 @@ def _kept(size: Size) -> dict[int, int]:
     kept: dict[int, int] = {}
     for number in range(3, size.orders + 1, 5):
         for line in lines(number, size.items):
-            place = _kept_at(int(line[3] or 0), size)
+            place = _kept_at(int(line[3] or 0), number, size)
             kept[place] = kept.get(place, 0) + int(line[4] or 0)
     return kept
 
@@ -246,7 +250,7 @@ def _inventory(number: int, size: Size, kept: dict[int, int]) -> Row:
     batch = f"B{number:06d}" if item % 11 == 0 else None
     allocated = kept.get(number, 0)
     return (
-        number, number % FACILITIES + 1, number, item, batch or NO_LOT, AVAILABLE, batch,
+        number, _facility_at(number, size), number, item, batch or NO_LOT, AVAILABLE, batch,
         _expiry(number) if batch else None, _dice(number, 7, 0, 400) + allocated, allocated, MAKER, _minute(0), MAKER,
         _minute(number % PERIOD),
     )  # fmt: skip
@@ -255,7 +259,7 @@ def _inventory(number: int, size: Size, kept: dict[int, int]) -> Row:
 def _opening(number: int, size: Size, kept: dict[int, int]) -> Row:
     allocated = kept.get(number, 0)
     return (
-        number, number, number % FACILITIES + 1, _item_at(number, size), number, "OPENING",
+        number, number, _facility_at(number, size), _item_at(number, size), number, "OPENING",
         _dice(number, 7, 0, 400) + allocated, allocated, "OPENING", MAKER, _minute(0), MAKER, _minute(0),
     )  # fmt: skip
 
@@ -308,7 +312,7 @@ def _allocations(number: int, size: Size) -> Iterator[Row]:
     for line in lines(number, size.items):
         row, ordered, made, changed = line[0], line[4], line[10], line[12]
         yield (
-            row, row, _kept_at(int(line[3] or 0), size), shipment, ordered, ordered if picked else 0, state,
+            row, row, _kept_at(int(line[3] or 0), number, size), shipment, ordered, ordered if picked else 0, state,
             f"picker{number % 7}" if picked else None, changed if picked else None, MAKER, made, MAKER, changed,
         )  # fmt: skip
 

@@ -51,6 +51,7 @@ def _make(table: str, *parts: Any, refers: dict[str, str]) -> None:  # noqa: ANN
 
 def upgrade() -> None:
     """Widen what is there, then add what is new."""
+    _agree_on_stock()
     _widen_stock()
     _index_orders()
     op.create_index("ix_item_barcode", "item", ["barcode"])
@@ -64,6 +65,20 @@ def upgrade() -> None:
     _name_lots()
     _add_shipment_lines()
     _add_ledger()
+
+
+def _agree_on_stock() -> None:
+    """Until now only the sample has filled these tables, and what it called allocated agreed with no allocation."""
+    stock = sa.table("inventory", *map(sa.column, ("id", "on_hand_qty", "allocated_qty")))
+    kept = sa.table("allocation", *map(sa.column, ("from_inventory_id", "alloc_qty", "status_id")))
+    sums = (
+        sa.select(sa.func.coalesce(sa.func.sum(kept.c.alloc_qty), 0))
+        .where(kept.c.from_inventory_id == stock.c.id, kept.c.status_id < 30)
+        .scalar_subquery()
+    )
+    op.execute(
+        stock.update().values(on_hand_qty=stock.c.on_hand_qty - stock.c.allocated_qty + sums, allocated_qty=sums)
+    )
 
 
 def _widen_stock() -> None:
