@@ -113,6 +113,20 @@ def test_installing_again_does_nothing_until_something_changes(project: MeltanoP
 
 
 @pytest.mark.process
+def test_the_virtualenv_backend_installs_as_well(project: MeltanoProject) -> None:
+    """The project chose Meltano's other way to make venvs: pip in place of uv, with the same result."""
+    project.file.write_text(TEXT + "venv:\n  backend: virtualenv\n")
+
+    report = _installer(project).install(["tap-x"])
+
+    assert (report.plugins[0].action, report.plugins[0].version) == ("installed", "1.0")
+    assert _says(project) == "one"
+    venv = project.system_folder / "extractors/tap-x/venv"
+    assert (venv / "bin" / "pip").exists(), "uv leaves no pip in a venv, so it was not the other backend"
+    assert _actions(_installer(project).install(["tap-x"])) == {"tap-x": "unchanged"}
+
+
+@pytest.mark.process
 def test_a_pinned_python_version_file_does_not_reinstall_for_ever(project: MeltanoProject) -> None:
     """Meltano's own check forgets `.python-version` and would install again at every run; ours does not."""
     (project.root / ".python-version").write_text(f"{sys.version_info[0]}.{sys.version_info[1]}\n")
