@@ -84,7 +84,10 @@ def transform_file(plan: FilePlan, *, on_progress: Callable[[Progress], None] = 
             if rejects is not None:
                 write_reject(rejects, one)
 
-        reader = read_ldif(plan.input_file, lenient=not plan.strict, on_reject=lambda one: reject(one, "not-ldif"))
+        reader = read_ldif(
+            plan.input_file, lenient=not plan.strict, on_reject=lambda one: reject(one, "not-ldif"),
+            recognise=transform.recognise,
+        )  # fmt: skip
         for number, record in enumerate(reader):
             if number % _TOLD_EACH == 0:
                 on_progress(Progress(kind="count", stream=plan.input_file.name, side="extracted", rows=number))

@@ -53,6 +53,10 @@ class Transform(Protocol):
         """Keep it in another form, exclude or reject it."""
         ...
 
+    def recognise(self, raw: bytes, /) -> object:
+        """What is known of a record of a kind that is met often, from its bytes; see ``read_ldif``."""
+        ...
+
     def counts(self) -> dict[tuple[str, str], int]:
         """Values of kept entries that were dropped so far, by reason and attribute."""
         ...
@@ -102,7 +106,10 @@ def read_part(job: PartJob, on_progress: Callable[[Progress], None] | None = Non
     """
     with ExitStack() as closing:
         part = _Part(job, closing)
-        reader = read_ldif(job.export, lenient=not job.strict, on_reject=part.reject_raw, span=job.span)
+        reader = read_ldif(
+            job.export, lenient=not job.strict, on_reject=part.reject_raw, span=job.span,
+            recognise=job.transform.recognise,
+        )  # fmt: skip
         records = iter(reader) if on_progress is None else _told(iter(reader), on_progress)
         part.keep(records)
         result = part.result(reader.records + reader.rejected, cut_off=reader.ends_mid_line)
