@@ -62,6 +62,7 @@ class Directory:
         self.target = target
         self._ldap: ModuleType = library()
         self._client: LdapClient = new_client(target)
+        self._closed = False
         self._root_dse: Attributes | None = None
         self._schema: ServerSchema | None = None
         try:
@@ -78,7 +79,10 @@ class Directory:
         self.close()
 
     def close(self) -> None:
-        """Close it, in whatever state it is."""
+        """Close it, in whatever state it is; a second time does nothing."""
+        if self._closed:
+            return
+        self._closed = True
         with suppress(self._ldap.LDAPError, OSError):
             self._client.unbind_ext()
 

@@ -111,8 +111,7 @@ class Pipeline:
         except FlextError as error:
             if not error.retryable:
                 raise
-            self._waiting.append((0.0, operation))
-            self._connect_again(error)
+            self._connect_again(error, operation)
 
     def _pump(self) -> None:
         """Take one answer, or send what has waited long enough."""
@@ -176,12 +175,12 @@ class Pipeline:
             self._on_progress(Progress(kind="warning", text=f"{operation.dn}: {answer.said}; it is tried again"))
         self._waiting.append((now + pause, operation))
 
-    def _connect_again(self, error: FlextError) -> None:
+    def _connect_again(self, error: FlextError, *unsent: Operation) -> None:
         """Another connection, and everything that was at work is asked again, one by one at first."""
         if isinstance(error, TimedOutError) and time.monotonic() - self._last_answer > self._target.patience_seconds:
             raise error
         self.directory.close()
-        doubtful = list(self._at_work.values())
+        doubtful = [*self._at_work.values(), *unsent]
         self._at_work.clear()
         self._on_progress(Progress(kind="warning", text=f"{error.reason}; connecting again"))
         self._connect()

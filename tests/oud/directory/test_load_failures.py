@@ -1,0 +1,205 @@
+"""Facts about loads that are cut off: whatever is killed, stopped or lost, nothing is lost and nothing done twice."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from flext_pipelines.errors import TimedOutError, UnavailableError
+from flext_pipelines.oud.directory.load import load
+from flext_pipelines.oud.directory.reports import LoadReport
+from flext_pipelines.oud.directory.target import DirectoryTarget
+from flext_pipelines.oud.directory.verify import verify
+from flext_pipelines.values import Progress
+from tests.ldap_servers import Ds389, Slapd
+from tests.oud.directory import loading
+from tests.oud.directory.conftest import target_of
+from tests.oud.directory.sample import migrated, write_files
+
+pytestmark = [pytest.mark.ldap, pytest.mark.process]
+
+
+def assert_whole(files: list[Path], target: DirectoryTarget, report: LoadReport, count: int) -> None:
+    """Every record is settled once, and the server is what the files say."""
+    assert report.read == count
+    assert report.added + report.updated + report.unchanged == count
+    assert report.rejected == 0
+    assert verify(files, target).equal
+
+
+def killed_and_resumed(
+    files: list[Path], target: DirectoryTarget, journal: Path, pauses: list[float]
+) -> tuple[LoadReport, int]:
+    """Kill a load with SIGKILL, each time a moment after it began with the users; then let one come to its end."""
+    kills = 0
+    for pause in pauses:
+        child = loading.start(files, target, journal)
+        assert child.stdout is not None
+        while "user.ldif" not in child.stdout.readline():
+            pass
+        time.sleep(pause)
+        kills += child.poll() is None
+        child.kill()
+        child.communicate()
+    child = loading.start(files, target, journal)
+    said, _ = child.communicate(timeout=120)
+    assert child.returncode == 0, said
+    return LoadReport.model_validate_json(said.splitlines()[-1]), kills
+
+
+def lines_of(journal: Path) -> int:
+    return journal.read_bytes().count(b"\n") if journal.exists() else 0
+
+
+@pytest.mark.parametrize("kind", ["slapd", "ds389"])
+def test_a_load_that_is_killed_goes_on(kind: str, tmp_path: Path, request: pytest.FixtureRequest) -> None:
+    """After SIGKILL at several moments the next call goes on; each entry is there once and none is refused."""
+    server: Slapd | Ds389 = request.getfixturevalue(kind)
+    count = 6_000 if kind == "slapd" else 2_500
+    files = write_files(tmp_path, count)
+    target = target_of(server)
+    pauses = [0.02, 0.05, 0.01] if kind == "slapd" else [0.2, 0.3, 0.1]
+
+    report, kills = killed_and_resumed(files, target, tmp_path / "journal", pauses)
+
+    assert kills >= 2
+    assert report.resumed
+    assert report.recovered > 0
+    assert_whole(files, target, report, len(list(migrated(count))))
+
+
+class After:
+    """Does something once, when a load has come so far."""
+
+    def __init__(self, rows: int, what: Callable[[], None]) -> None:
+        self.rows, self.what, self.done = rows, what, False
+        self.warnings: list[str] = []
+
+    def __call__(self, step: Progress) -> None:
+        """Count."""
+        if step.kind == "warning":
+            self.warnings.append(step.text)
+        if step.side == "loaded" and (step.rows or 0) >= self.rows and not self.done:
+            self.done = True
+            self.what()
+
+
+@pytest.fixture
+def _tells_often(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("flext_pipelines.oud.directory.load._COUNT_EVERY_SECONDS", 0.0)
+
+
+@pytest.mark.usefixtures("_tells_often")
+@pytest.mark.parametrize("kind", ["slapd", "ds389"])
+def test_a_load_outlives_its_server(kind: str, tmp_path: Path, request: pytest.FixtureRequest) -> None:
+    """The server is killed mid-load and comes back: the load connects again and ends as if nothing had been."""
+    server: Slapd | Ds389 = request.getfixturevalue(kind)
+    files = write_files(tmp_path, 800)
+
+    def killed() -> None:
+        server.process.kill()
+        server.process.wait()
+        threading.Timer(0.5, server.restart).start()
+
+    after = After(300, killed)
+    report = load(files, target_of(server), journal=tmp_path / "journal", progress=after)
+
+    assert after.done
+    assert any("connecting again" in text for text in after.warnings)
+    assert report.retries > 0
+    assert_whole(files, target_of(server), report, len(list(migrated(800))))
+
+
+@pytest.mark.usefixtures("_tells_often")
+@pytest.mark.parametrize("kind", ["slapd", "ds389"])
+def test_a_server_that_stops_answering_ends_the_load_in_time(
+    kind: str, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    """It is waited for as long as the patience lasts; the same call goes on when it answers again."""
+    server: Slapd | Ds389 = request.getfixturevalue(kind)
+    files = write_files(tmp_path, 800)
+    target = target_of(server, timeout_seconds=1, connect_seconds=1, patience_seconds=2)
+    began = time.monotonic()
+    after = After(300, lambda: os.kill(server.process.pid, signal.SIGSTOP))
+
+    with pytest.raises((TimedOutError, UnavailableError)) as caught:
+        load(files, target, journal=tmp_path / "journal", progress=after)
+
+    waited = time.monotonic() - began
+    os.kill(server.process.pid, signal.SIGCONT)
+    report = load(files, target_of(server), journal=tmp_path / "journal")
+    assert waited < 20
+    assert "run the same command again" in caught.value.instruction
+    assert caught.value.retryable
+    assert_whole(files, target_of(server), report, len(list(migrated(800))))
+
+
+@pytest.mark.usefixtures("_tells_often")
+def test_a_write_into_a_server_that_stopped_ends_in_time(slapd: Slapd, tmp_path: Path) -> None:
+    """A value larger than all buffers on the way cannot block the load beyond its time-out."""
+    big = b"x" * 40_000_000
+    path = tmp_path / "big.ldif"
+    entries = list(migrated(60))
+    from flext_pipelines.oud.ldif.writer import new_ldif_file
+
+    with new_ldif_file(path) as writer:
+        for _, dn, pairs in entries:
+            writer.write_entry(dn.encode(), [(name.encode(), value) for name, value in pairs])
+        dn = entries[-1][1].encode().replace(b"cn=", b"cn=big ", 1)
+        writer.write_entry(dn, [(b"objectClass", b"organizationalRole"), (b"description", big)])
+    target = target_of(slapd, timeout_seconds=1, connect_seconds=1, patience_seconds=1)
+    after = After(len(entries), lambda: os.kill(slapd.process.pid, signal.SIGSTOP))
+    began = time.monotonic()
+
+    with pytest.raises((TimedOutError, UnavailableError)):
+        load([path], target, journal=tmp_path / "journal", progress=after)
+
+    assert after.done
+    assert time.monotonic() - began < 20
+
+
+def test_a_record_that_ends_every_connection_is_refused_itself(slapd: Slapd, tmp_path: Path) -> None:
+    """Larger than the server takes: it is rejected with its size after three tries, and the rest is loaded."""
+    from flext_pipelines.oud.ldif.writer import new_ldif_file
+
+    path = tmp_path / "big.ldif"
+    entries = list(migrated(100))
+    with new_ldif_file(path) as writer:
+        for number, (_, dn, pairs) in enumerate(entries):
+            writer.write_entry(dn.encode(), [(name.encode(), value) for name, value in pairs])
+            if number == 50:
+                huge = [(b"objectClass", b"organizationalRole"), (b"description", b"x" * 5_000_000)]
+                writer.write_entry(b"cn=huge,dc=example,dc=com", huge)
+
+    report = load([path], target_of(slapd), journal=tmp_path / "journal")
+
+    assert report.rejected == 1
+    assert report.added == len(entries)
+    assert report.rejects_file is not None
+    assert "closes the connection each time" in report.rejects_file.read_text()[:2_000]
+
+
+def test_two_loads_with_one_journal_do_not_run_at_once(slapd: Slapd, tmp_path: Path) -> None:
+    """The second is told so at once."""
+    files = write_files(tmp_path, 200)
+    target = target_of(slapd)
+    os.kill(slapd.process.pid, signal.SIGSTOP)
+    child = loading.start(files, target, tmp_path / "journal")
+    try:
+        while not lines_of(tmp_path / "journal"):
+            time.sleep(0.01)
+        second = loading.start(files, target, tmp_path / "journal")
+        said, _ = second.communicate(timeout=60)
+    finally:
+        child.kill()
+        child.communicate()
+        os.kill(slapd.process.pid, signal.SIGCONT)
+
+    assert second.returncode != 0
+    assert "AlreadyRunningError" in said
