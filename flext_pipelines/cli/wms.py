@@ -101,7 +101,7 @@ for command in (
         "wms.UpdateInventory", "adjust", wms_shown.show_correction,
         examples=(
             "flext wms adjust --location-barcode L000-00-3-3 --item-code ITEM-000003 --actual-qty 9 --reason-code CC",
-            "flext wms adjust --location-barcode L000-00-3-3 --item-code ITEM-000003 --adjustment-qty -2 --reason-code X",
+            "flext wms adjust --location-barcode L000-00-3-3 --item-code ITEM-03 --adjustment-qty 2 --reason-code CC",
         ),
     ),
     command_for(
