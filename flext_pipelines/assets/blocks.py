@@ -83,6 +83,12 @@ class BlockPlan:
     retries: Retries = NO_RETRIES
 
     @property
+    def pool(self) -> str:
+        """What takes turns: the blocks of one tap, or of the pipelines that declare the same ``pool``."""
+        declared = self.owner.annotations.get("pool")
+        return declared if isinstance(declared, str) and declared else self.block.tap or ""
+
+    @property
     def paths(self) -> tuple[AssetPath, ...]:
         """Every asset of the block."""
         return (self.command_path,) if self.command_path else tuple(asset.path for asset in self.streams)

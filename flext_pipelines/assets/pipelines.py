@@ -108,6 +108,7 @@ def _appearance(
         tags=tags,
         metadata=places(block.owner.name),
         freshness=freshness_of(block.owner),
+        freshness_by_stream=freshness_by_stream(block.owner),
     )
 
 
@@ -155,8 +156,21 @@ def _wrong(pipeline: Pipeline, name: str, wanted: str) -> ConfigError:
 def freshness_of(pipeline: Pipeline) -> dg.FreshnessPolicy | None:
     """Declared as ``annotations: {flext: {freshness: {hours: 24}}}``, or ``days``, ``minutes``; none otherwise."""
     declared = pipeline.annotations.get("freshness")
-    if declared is None:
-        return None
+    if isinstance(declared, dict):
+        declared = {unit: value for unit, value in declared.items() if unit != "streams"} or None
+    return None if declared is None else _time_window(pipeline, declared)
+
+
+def freshness_by_stream(pipeline: Pipeline) -> dict[str, dg.FreshnessPolicy]:
+    """Declared below it: ``freshness: {hours: 24, streams: {allocation: {hours: 2}}}``."""
+    declared = pipeline.annotations.get("freshness")
+    streams = declared.get("streams", {}) if isinstance(declared, dict) else {}
+    if not isinstance(streams, dict):
+        raise _wrong(pipeline, "freshness", "one of days, hours, minutes with a number for each of its streams")
+    return {name: _time_window(pipeline, window) for name, window in streams.items()}
+
+
+def _time_window(pipeline: Pipeline, declared: object) -> dg.FreshnessPolicy:
     if not isinstance(declared, dict) or not declared or not {*declared} <= {"days", "hours", "minutes"}:
         raise _wrong(pipeline, "freshness", "one of days, hours, minutes with a number")
     numbers = {unit: value for unit, value in declared.items() if isinstance(value, (int, float)) and value > 0}

@@ -34,6 +34,7 @@ class Appearance(NamedTuple):
         tags: Asset tags.
         metadata: Definition metadata of every asset: the reference into ``meltano.yml``.
         freshness: When an asset counts as stale.
+        freshness_by_stream: The same for single streams, which wins.
     """
 
     group: str
@@ -42,6 +43,7 @@ class Appearance(NamedTuple):
     tags: Mapping[str, str] = {}
     metadata: Mapping[str, object] = {}
     freshness: dg.FreshnessPolicy | None = None
+    freshness_by_stream: Mapping[str, dg.FreshnessPolicy] = {}
 
 
 def source_path(stream_asset: StreamAsset) -> tuple[str, ...]:
@@ -63,7 +65,7 @@ def stream_assets(block: BlockPlan, appearance: Appearance) -> dg.AssetsDefiniti
         specs=specs,
         check_specs=checks.specs(block),
         can_subset=True,
-        pool=tap_pool(block.block.tap or ""),
+        pool=tap_pool(block.pool),
         partitions_def=partitions_definition(block.partitions),
         required_resource_keys={BUS, RUN_OPTIONS_RESOURCE},
         description=f"`meltano run {' '.join(block.block.arguments)}`",
@@ -88,7 +90,7 @@ def _spec(block: BlockPlan, asset: StreamAsset, appearance: Appearance) -> dg.As
         owners=list(appearance.owners),
         tags=appearance.tags,
         metadata={**appearance.metadata, Meta.TAP: stream.tap, Meta.STREAM: stream.name, **columns},
-        freshness_policy=appearance.freshness,
+        freshness_policy=appearance.freshness_by_stream.get(stream.name, appearance.freshness),
         skippable=True,
     )
 

@@ -6,12 +6,14 @@
     -- deps: orders = wms/order_hdr, lines = wms/order_dtl
     -- pipeline: wms
     -- mode: overwrite
+    -- plot: bar SELECT facility, count(*) AS orders FROM input GROUP BY ALL ORDER BY ALL
     SELECT ... FROM orders JOIN lines USING (...)
 
 ``name`` is the asset's key and, with a point in place of the slash, its table; by default ``marts/<file name>``.
 ``deps`` are assets by the names under which the query reads them; without a name, the last part of the key. With
 ``pipeline`` it is made at the end of that pipeline's job. ``mode`` is a load mode; ``upsert`` and ``merge`` need
-``keys``. ``table`` and ``description`` may be given too. A contract is found as for streams.
+``keys``. ``table`` and ``description`` may be given too. ``plot`` draws bars or lines of what a query finds in the
+mart (``input``) and shows the picture among the materialization's metadata. A contract is found as for streams.
 
 What belongs here: the file's head, and an asset of two messages: transform into the landing zone, load from there.
 What does not: dbt, which Meltano runs as a command block.
@@ -30,12 +32,16 @@ from flext_pipelines.assets.data import reference_text
 from flext_pipelines.assets.failures import translated
 from flext_pipelines.assets.messages import send
 from flext_pipelines.assets.metadata import Metadata, column_schema
-from flext_pipelines.commands import data, registry
+from flext_pipelines.commands import data, plots, registry
+from flext_pipelines.data.plots import Plot
 from flext_pipelines.errors import ConfigError
 from flext_pipelines.runs.location import Meta
 
+PLOT = "plot"
+"""Metadata key of a mart's picture."""
 _DECLARED = re.compile(r"--\s*(?P<key>[a-z]+)\s*:\s*(?P<value>.*?)\s*$")
-_KNOWN = frozenset({"name", "deps", "pipeline", "mode", "keys", "table", "description"})
+_KNOWN = frozenset({"name", "deps", "pipeline", "mode", "keys", "table", "description", "plot"})
+_PLOT = re.compile(r"(?P<kind>bar|line)\s+(?P<query>\S.*)", re.DOTALL)
 _NOT_IN_NAME = re.compile(r"[^A-Za-z0-9_]")
 _KEY = re.compile(r"[A-Za-z0-9_.-]+(/[A-Za-z0-9_.-]+)*")
 
@@ -53,6 +59,7 @@ class Mart(NamedTuple):
         keys: Columns that tell rows apart, for upsert and merge.
         pipeline: At whose end it is made, if at all.
         description: For people.
+        plot: Kind of a picture and the query that gives its points, if there is to be one.
     """
 
     file: Path
@@ -64,6 +71,7 @@ class Mart(NamedTuple):
     keys: tuple[str, ...] = ()
     pipeline: str | None = None
     description: str = ""
+    plot: tuple[str, str] | None = None
 
 
 def read_marts(root: Path) -> tuple[Mart, ...]:
@@ -115,7 +123,17 @@ def read_mart(file: Path) -> Mart:
         keys=tuple(key.strip() for key in declared.get("keys", "").split(",") if key.strip()),
         pipeline=declared.get("pipeline"),
         description=declared.get("description", ""),
+        plot=_plot(file, declared.get("plot")),
     )
+
+
+def _plot(file: Path, text: str | None) -> tuple[str, str] | None:
+    if text is None:
+        return None
+    found = _PLOT.fullmatch(text)
+    if found is None:
+        raise _wrong(file, 1, f"plot {text!r} is neither `bar SELECT ...` nor `line SELECT ...`")
+    return found["kind"], found["query"]
 
 
 def _dep(file: Path, text: str) -> tuple[str, tuple[str, ...]]:
@@ -140,7 +158,7 @@ def _wrong(file: Path, line: int, reason: str) -> ConfigError:
 
 def mart_asset(mart: Mart) -> dg.AssetsDefinition:
     """The asset of a SQL file."""
-    specs = registry.collect([data])
+    specs = registry.collect([data, plots])
 
     @dg.asset(
         key=dg.AssetKey(mart.path),
@@ -157,7 +175,8 @@ def mart_asset(mart: Mart) -> dg.AssetsDefinition:
             made = _send(context, specs, "data.TransformData", _transform(context, mart))
             reference = reference_text(cast("Mapping[str, object]", made["reference"]))
             loaded = _send(context, specs, "data.LoadData", _load(mart, reference))
-            return dg.MaterializeResult(metadata=_metadata(made, loaded))
+            picture = _send(context, specs, "plots.DrawPlot", _drawing(mart, reference)) if mart.plot else None
+            return dg.MaterializeResult(metadata=_metadata(made, loaded, picture))
         raise AssertionError("translated raises what is raised inside")  # pragma: no cover
 
     return mart_of_sql
@@ -187,7 +206,15 @@ def _load(mart: Mart, reference: str) -> dict[str, object]:
     }
 
 
-def _metadata(made: Mapping[str, object], loaded: Mapping[str, object]) -> Metadata:
+def _drawing(mart: Mart, reference: str) -> dict[str, object]:
+    kind, query = mart.plot or ("bar", "")
+    title = mart.path[-1].replace("_", " ").capitalize()
+    return {"dataset": reference, "kind": kind, "query": query, "title": title}
+
+
+def _metadata(
+    made: Mapping[str, object], loaded: Mapping[str, object], picture: Mapping[str, object] | None
+) -> Metadata:
     columns = column_schema(cast("Mapping[str, str]", made["columns"]))
     return {
         Meta.ROWS_LOADED: cast("int", loaded["rows_read"]),
@@ -195,6 +222,7 @@ def _metadata(made: Mapping[str, object], loaded: Mapping[str, object]) -> Metad
         Meta.TABLE_NAME: str(loaded["table"]),
         "dagster/row_count": cast("int", loaded["rows_in_table"]),
         **({Meta.COLUMN_SCHEMA: columns} if columns else {}),
+        **({PLOT: dg.MetadataValue.md(Plot.model_validate(picture).markdown())} if picture else {}),
     }
 
 

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
 
 Handler = Callable[..., object]
-MODULES = ("pipelines", "runs", "plugins", "data", "wms", "oud", "audit", "messages")
+MODULES = ("pipelines", "runs", "plugins", "data", "plots", "wms", "oud", "audit", "messages")
 """The systems that have messages, in the order in which people meet them."""
 
 _SUFFIXES = ("Command", "Query")
