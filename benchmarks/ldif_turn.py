@@ -1,12 +1,14 @@
 """One turn of the LDIF benchmark, in a process of its own: a way, a file, and perhaps a part of it.
 
-``python ldif_turn.py WAY FILE [OUT [START STOP LINE]]`` prints CPU seconds, records and peak memory as JSON. It is run
+``python ldif_turn.py WAY FILE [OUT [START STOP LINE]]`` prints CPU seconds, records and peak memory as JSON; the way
+``workers`` takes OUT and their number. It is run
 by our Python and by the rival's, so it imports what it measures only when it is asked for it.
 """
 
 from __future__ import annotations
 
 import json
+import os
 import re
 import sys
 import time
@@ -16,11 +18,9 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-DROPPED = (
-    b"orclguid", b"orclnormdn", b"creatorsname", b"createtimestamp", b"modifiersname", b"modifytimestamp",
-    b"pwdchangedtime", b"orclpassword", b"authpassword", b"orclrevpwd", b"orclactivestartdate",
-)  # fmt: skip
-"""What every migration drops; see ``rules.yaml`` for the whole."""
+    from flext_pipelines.oud.entries import EntryTransform
+    from flext_pipelines.oud.ldif.spans import Span
+    from flext_pipelines.oud.workers import Part
 
 
 def python_ldap(path: str) -> int:
@@ -67,37 +67,53 @@ def entries(path: str) -> int:
 
 
 def transform(path: str, out: str, *part: str) -> int:
-    """Read, drop, rename, translate object classes and flags, judge passwords, compute the key of the name, write."""
-    from flext_pipelines.oud.dn import normal_key
-    from flext_pipelines.oud.ldif import LdifWriter, read_ldif
-    from flext_pipelines.oud.ldif.edit import Edit
+    """Read, transform by the built-in rules and OUD's own schema, write."""
     from flext_pipelines.oud.ldif.spans import Span
 
-    def object_class(value: bytes) -> bytes | None:
-        return None if value.lower().startswith(b"orcl") else value
+    if part:
+        return _transformed(_transform(), Path(path), Path(out), Span(*map(int, part)))
+    return _transformed(_transform(), Path(path), Path(out), None)
 
-    def enabled(value: bytes) -> bytes | None:
-        return b"true" if value == b"DISABLED" else None
 
-    def password(value: bytes) -> bytes | None:
-        return None if value.startswith((b"{MD4}", b"{SASL/")) else value
+def workers(path: str, out: str, count: str) -> int:
+    """The same with several processes, each writing files of its own."""
+    from functools import partial
 
-    edit = Edit(
-        drop=DROPPED, rename={b"orclisenabled": b"ds-pwp-account-disabled"},
-        translate={b"objectclass": object_class, b"orclisenabled": enabled}, convert={b"userpassword": password},
-    )  # fmt: skip
-    span = Span(*map(int, part)) if part else None
-    keys = 0
-    with Path(out).open("wb", buffering=1 << 20) as file:
+    from flext_pipelines.oud.workers import answers
+
+    return sum(answers(Path(path), partial(_part, _transform(), out), workers=int(count)))
+
+
+def _transform() -> EntryTransform:
+    from flext_pipelines.oud.entries import EntryTransform
+    from flext_pipelines.oud.rules import MigrationRules
+    from flext_pipelines.oud.schema.view import SchemaView
+
+    return EntryTransform(MigrationRules.load(), SchemaView.standard(), "dc=example,dc=com")
+
+
+def _part(transform: EntryTransform, out: str, part: Part) -> int:
+    return _transformed(transform, part.path, Path(f"{out}-{part.number:04}"), part.span)
+
+
+def _transformed(transform: EntryTransform, path: Path, out: Path, span: Span | None) -> int:
+    from flext_pipelines.oud.entries import Kept
+    from flext_pipelines.oud.ldif import LdifWriter, read_ldif
+
+    found = 0
+    with out.open("wb", buffering=1 << 20) as file:
         writer = LdifWriter(file)
-        for record in read_ldif(path, span=span):
-            keys += len(normal_key(record.dn)) > 0
-            writer.write(edit.apply(record))
-    return keys
+        for record in read_ldif(path, span=span, recognise=transform.recognise):
+            found += 1
+            outcome = transform.apply(record)
+            if isinstance(outcome, Kept):
+                writer.write(outcome.record)
+    return found
 
 
 WAYS: dict[str, Callable[..., int]] = {
-    "python-ldap": python_ldap, "lazy": lazy, "attributes": attributes, "entries": entries, "transform": transform
+    "python-ldap": python_ldap, "lazy": lazy, "attributes": attributes, "entries": entries, "transform": transform,
+    "workers": workers,
 }  # fmt: skip
 
 
@@ -107,6 +123,8 @@ def main() -> None:
     began = time.process_time()
     found = WAYS[way](*words)
     seconds = time.process_time() - began
+    times = os.times()  # of the worker processes, which are waited for
+    seconds += times.children_user + times.children_system
     status = Path("/proc/self/status").read_text("ascii")  # getrusage counts what the parent had when it forked
     memory = int(re.search(r"VmHWM:\s+(\d+) kB", status)[1]) * 1024 / 1e6  # type: ignore[index]  # Linux has it
     sys.stdout.write(json.dumps({"seconds": seconds, "records": found, "memory": memory}))
