@@ -64,6 +64,7 @@ check: setup $(PLUGIN_VENV)/.locked  ## ruff, mypy --strict, documentation up to
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/mypy --strict tests
 	cd $(TAP) && $(CURDIR)/$(BIN)/mypy --strict --python-executable $(CURDIR)/$(PLUGIN_VENV)/bin/python tap_flext_sql
 	cd $(TARGET) && $(CURDIR)/$(BIN)/mypy --strict --python-executable $(CURDIR)/$(PLUGIN_VENV)/bin/python target_flext_sql
 	$(BIN)/python docs/generate.py --check

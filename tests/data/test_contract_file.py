@@ -107,7 +107,9 @@ def test_every_problem_is_listed() -> None:
     with pytest.raises(ConfigError) as wrong:
         parse_contract("version: 2\ncolumns:\n  a: {typ: integer}\n  b: {length: {}}\n")
 
-    assert [one["line"] for one in wrong.value.details["problems"]] == [1, 3, 4]  # type: ignore[attr-defined]  a list
+    problems = wrong.value.details["problems"]
+    assert isinstance(problems, list)
+    assert [one["line"] for one in problems] == [1, 3, 4]
 
 
 def test_a_missing_file_is_not_found(tmp_path: Path) -> None:

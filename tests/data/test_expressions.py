@@ -169,5 +169,6 @@ def test_quoting_keeps_any_text_one_name_or_value(text: str) -> None:
         return
     rows = duckdb.sql(f"SELECT {literal(text)} AS {identifier(text)}")
 
+    assert rows is not None
     assert rows.columns == [text]
     assert rows.fetchall() == [(text,)]

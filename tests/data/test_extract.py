@@ -313,14 +313,13 @@ def batch(folder: Path, name: str, table: pa.Table) -> bytes:
     return line(type="BATCH", stream="orders", encoding=encoding, manifest=[(folder / name).as_uri()])
 
 
-ARROW = pa.schema(
-    [
-        ("id", pa.int64()),
-        ("status", pa.string()),
-        ("amount", pa.decimal128(12, 2)),
-        ("updated", pa.timestamp("us", "UTC")),
-    ]
-)
+COLUMNS: list[tuple[str, pa.DataType]] = [
+    ("id", pa.int64()),
+    ("status", pa.string()),
+    ("amount", pa.decimal128(12, 2)),
+    ("updated", pa.timestamp("us", "UTC")),
+]
+ARROW = pa.schema(COLUMNS)
 
 
 def orders(*ids: int) -> pa.Table:

@@ -491,7 +491,12 @@ def test_what_is_no_table_is_refused(text: str) -> None:
 def test_oracle_is_spoken_to_in_its_own_way() -> None:
     """No server is here to ask, so the statements are compared as text."""
     oracle, table = Dialect("oracle"), TableName("wms", "orders")
-    fields = [("id", pa.int64()), ("n", pa.decimal128(38, 2)), ("t", pa.timestamp("ns", "UTC")), ("b", pa.binary())]
+    fields: list[tuple[str, pa.DataType]] = [
+        ("id", pa.int64()),
+        ("n", pa.decimal128(38, 2)),
+        ("t", pa.timestamp("ns", "UTC")),
+        ("b", pa.binary()),
+    ]
 
     assert oracle.create_table(table, pa.schema(fields), ["id"]) == (
         'CREATE TABLE "wms"."orders" ("id" NUMBER(19), "n" NUMBER(38,2), "t" TIMESTAMP(9) WITH TIME ZONE, '

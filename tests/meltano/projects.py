@@ -23,7 +23,7 @@ def script(project: Path, name: str) -> str:
     return f"./{name}"
 
 
-def tap(project: Path, name: str, structured: bool = True, **config: object) -> dict[str, object]:
+def tap(project: Path, name: str, structured: object = True, **config: object) -> dict[str, object]:
     """The definition of a tap of script."""
     return {
         "name": name,
@@ -38,7 +38,7 @@ def tap(project: Path, name: str, structured: bool = True, **config: object) -> 
     }
 
 
-def target(project: Path, name: str, structured: bool = True, **config: object) -> dict[str, object]:
+def target(project: Path, name: str, structured: object = True, **config: object) -> dict[str, object]:
     """The definition of a target of script, which writes into ``out``."""
     return {
         "name": name,

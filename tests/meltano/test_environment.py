@@ -15,7 +15,7 @@ from tests.meltano.projects import opened, write_project
 @pytest.fixture
 def project(tmp_path: Path) -> MeltanoProject:
     """A project with a plugin, a reference to a variable, a setting with one of its own, and an included file."""
-    tap = {"name": "tap-shop", "config": {"token": "$SHOP_TOKEN", "url": "${SHOP_URL}/x"}}
+    tap: dict[str, object] = {"name": "tap-shop", "config": {"token": "$SHOP_TOKEN", "url": "${SHOP_URL}/x"}}
     tap["settings"] = [{"name": "key", "env": "SHOPKEY"}]
     root = write_project(tmp_path / "project", plugins={"extractors": [tap]}, include_paths=["more/*.yml"])
     (root / "more").mkdir()

@@ -13,7 +13,7 @@ import sys
 import textwrap
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -52,8 +52,8 @@ STATE = "dev:tap-a-to-target-b"
 def project(
     root: Path,
     *,
-    tap_config: dict[str, object] | None = None,
-    target_config: dict[str, object] | None = None,
+    tap_config: Mapping[str, object] | None = None,
+    target_config: Mapping[str, object] | None = None,
     **more: object,
 ) -> MeltanoRunner:
     """A project with the pipeline ``j`` from ``tap-a`` into ``target-b``; called again, it changes their settings."""
@@ -250,8 +250,12 @@ def test_a_second_interrupt_is_quicker_and_still_leaves_nothing(tmp_path: Path) 
     threads = [threading.Timer(delay, os.kill, (os.getpid(), signal.SIGINT)) for delay in (0.5, 1.0)]
     begun = time.monotonic()
 
+    def start() -> None:
+        for thread in threads:
+            thread.start()
+
     with pytest.raises(KeyboardInterrupt):
-        patient.run(J, echo=when("incremental sync", lambda: [thread.start() for thread in threads]))
+        patient.run(J, echo=when("incremental sync", start))
 
     assert time.monotonic() - begun < 30
     assert not processes_of(tmp_path / "project", "_script.py")

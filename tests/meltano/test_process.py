@@ -165,7 +165,10 @@ def test_a_listener_that_stands_still_is_warned_of_and_changes_no_outcome(
     """The process ended as it did; only what it wrote is not known to the end."""
     go_on = threading.Event()
 
-    with started(tmp_path, "print('one'); print('two')", lambda _: go_on.wait(60)) as running:
+    def stand_still(_: str) -> None:
+        go_on.wait(60)
+
+    with started(tmp_path, "print('one'); print('two')", stand_still) as running:
         ended = running.wait(graces=QUICK)
     go_on.set()
 

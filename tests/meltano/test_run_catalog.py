@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,7 @@ import pytest
 from flext_pipelines.meltano.run_catalog import selected_streams
 
 
-def entry(name: str, *, columns: dict[str, object] | None = None, **own: object) -> dict[str, object]:
+def entry(name: str, *, columns: Mapping[str, object] | None = None, **own: object) -> dict[str, object]:
     """A stream in a catalog; ``columns`` gives each column's metadata."""
     metadata: list[dict[str, object]] = [{"breadcrumb": [], "metadata": own}]
     metadata += [{"breadcrumb": ["properties", c], "metadata": m} for c, m in (columns or {}).items()]

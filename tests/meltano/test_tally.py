@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -27,7 +28,7 @@ def metric(plugin: str, name: str, value: float, stream: str = "orders", **tags:
     return spoken(plugin, event="METRIC", metric_info=info)
 
 
-def tallied(*records: dict[str, object]) -> tuple[Tally, list[Progress], list[int]]:
+def tallied(*records: Mapping[str, object]) -> tuple[Tally, list[Progress], list[int]]:
     """A tally that has heard the records, what it told, and the taps it found."""
     told: list[Progress] = []
     taps: list[int] = []

@@ -15,7 +15,7 @@ import sys
 from collections.abc import Callable
 
 from flext_pipelines.errors import AciSyntaxError, DnError, LdifError, SchemaSyntaxError
-from flext_pipelines.oud.acl.aci import write_aci
+from flext_pipelines.oud.acl.aci import Flavour, write_aci
 from flext_pipelines.oud.acl.aci_parser import parse_aci
 from flext_pipelines.oud.acl.filters import parse_filter, write_filter
 from flext_pipelines.oud.acl.orclaci import write_orclaci
@@ -80,13 +80,14 @@ def orclaci(data: bytes) -> None:
 
 def aci(data: bytes) -> None:
     """Text is an ``aci`` or refused, of either flavour; an ``aci`` is written back to the same one."""
-    for flavour in ("oud", "389"):
+    flavours: tuple[Flavour, ...] = ("oud", "389")
+    for flavour in flavours:
         try:
-            found = parse_aci(_text(data), flavour=flavour)  # type: ignore[arg-type]  # of the tuple above
+            found = parse_aci(_text(data), flavour=flavour)
         except AciSyntaxError as error:
             _is_placed(error.column, _text(data))
             continue
-        assert parse_aci(write_aci(found), flavour=flavour) == found  # type: ignore[arg-type]  # as above
+        assert parse_aci(write_aci(found), flavour=flavour) == found
 
 
 def ldap_filter(data: bytes) -> None:

@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import dagster as dg
@@ -26,7 +26,7 @@ NUMBERS = {Meta.ROWS_EXTRACTED: 10, Meta.ROWS_LOADED: 9, Meta.ROWS_REJECTED: 1, 
     can_subset=True,
     name="shop_streams",
 )
-def shop(context: dg.AssetExecutionContext):  # noqa: ANN201  dagster reads the annotation
+def shop(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult[object]]:
     """Two streams with the metadata that an extract-and-load block records."""
     print("raw: begin")
     for key in sorted(context.selected_asset_keys):

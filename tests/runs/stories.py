@@ -36,14 +36,13 @@ def make_run(
 ) -> str:
     """A run in that status; its id."""
     origin = SAMPLE.origin(job)
-    return create_run_for_test(
-        instance, job_name=job, status=status, tags=dict(tags or {}), remote_job_origin=origin
-    ).run_id
+    run = create_run_for_test(instance, job_name=job, status=status, tags=dict(tags or {}), remote_job_origin=origin)
+    return str(run.run_id)
 
 
 def entry(run_id: str, text: str, *, level: int = 20, at: float | None = None, job: str = "shop") -> EventLogEntry:
     """A line that a step wrote to its log."""
-    return EventLogEntry(
+    return EventLogEntry(  # type: ignore[no-untyped-call]  # dagster gives its __new__ no types
         error_info=None,
         level=level,
         user_message=text,

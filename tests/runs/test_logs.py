@@ -18,7 +18,7 @@ from flext_pipelines.errors import UsageError
 from flext_pipelines.runs.instance import open_instance
 from flext_pipelines.runs.launch import launch
 from flext_pipelines.runs.logs import event_page, follow, raw_page
-from flext_pipelines.runs.record import LEVELS
+from flext_pipelines.runs.record import LEVELS, Level
 from flext_pipelines.runs.records import open_records
 from tests.runs.conftest import SAMPLE
 from tests.runs.stories import fill, log_lines, make_run
@@ -145,7 +145,8 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[DagsterIn
 def test_no_event_twice_and_none_lost(shared: tuple[DagsterInstance, RunRecords], data: st.DataObject) -> None:
     """Whatever page sizes and levels are asked for, while lines are added between the pages."""
     instance, records = shared
-    levels = st.sampled_from(["debug", "info", "warning", "error"])
+    every: list[Level] = ["debug", "info", "warning", "error"]
+    levels = st.sampled_from(every)
     level = data.draw(levels)
     run_id = make_run(instance, DagsterRunStatus.STARTED)
     written: list[tuple[str, int]] = []

@@ -227,12 +227,11 @@ PIECES = (
 def test_any_text_is_read_or_refused(pieces: list[str], flavour: str) -> None:
     """The parser never crashes or hangs; what it takes it writes back to the same meaning."""
     text = "".join(pieces)
+    refused: AciSyntaxError | None = None
     try:
         found = parse_aci(text, flavour="389" if flavour == "389" else "oud")
     except AciSyntaxError as error:
         refused = error
-    else:
-        refused = None
 
     if refused is not None:
         assert 1 <= refused.column <= len(text) + 1

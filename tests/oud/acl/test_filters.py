@@ -69,12 +69,11 @@ def test_a_filter_is_written_and_read_to_the_same_filter(found: Filter) -> None:
 @given(text=st.text(alphabet="()&|!=*<>~:\\ acn09f", max_size=40), lenient=st.booleans())
 def test_any_text_is_read_or_refused(text: str, lenient: bool) -> None:
     """The parser never crashes, and what it takes it writes back to the same meaning."""
+    refused: AciSyntaxError | None = None
     try:
         found = parse_filter(text, lenient=lenient)
     except AciSyntaxError as error:
         refused = error
-    else:
-        refused = None
 
     if refused is not None:
         assert refused.column >= 1

@@ -89,7 +89,8 @@ class Comparison:
 
     def differing_rights(self, dn: str) -> list[tuple[str, str, str]]:
         """Rights on which the server's Get Effective Rights control and the evaluator do not agree."""
-        subject, found = self.subject(dn), []
+        found: list[tuple[str, str, str]] = []
+        subject = self.subject(dn)
         answers = self.server.rights_of(dn, ("*", "+"))
         for entry in self.entries.values():
             answer = answers.get(entry.dn, {})

@@ -180,12 +180,11 @@ PIECES = (
 def test_any_text_is_read_or_refused(pieces: list[str]) -> None:
     """The parser never crashes or hangs; what it takes it writes back to the same meaning."""
     text = "".join(pieces)
+    refused: AciSyntaxError | None = None
     try:
         found = parse_orclaci(text)
     except AciSyntaxError as error:
         refused = error
-    else:
-        refused = None
 
     if refused is not None:
         assert 1 <= refused.column <= len(text) + 1
