@@ -10,10 +10,10 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Literal
 
-from flext_pipelines.oud.acl.oid_policy import AccessValue
 from flext_pipelines.oud.entries.values import value_of
 
 if TYPE_CHECKING:
+    from flext_pipelines.oud.acl.oid_policy import AccessValue
     from flext_pipelines.oud.entries.plan import Plan
     from flext_pipelines.oud.ldif.record import Record
 
@@ -45,6 +45,8 @@ def access_of(record: Record) -> tuple[AccessValue, ...]:
 
 
 def _numbered(found: Sequence[tuple[Kind, bytes]], dn: str) -> tuple[AccessValue, ...]:
+    from flext_pipelines.oud.acl.oid_policy import AccessValue
+
     numbers: Counter[str] = Counter()
     made = []
     for kind, value in found:

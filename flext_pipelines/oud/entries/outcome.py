@@ -5,10 +5,11 @@ What belongs here: the three outcomes, and the codes of reasons. What does not: 
 
 from __future__ import annotations
 
-from typing import Literal, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
-from flext_pipelines.oud.acl.oid_policy import AccessValue
-from flext_pipelines.oud.ldif.record import Record
+if TYPE_CHECKING:
+    from flext_pipelines.oud.acl.oid_policy import AccessValue
+    from flext_pipelines.oud.ldif.record import Record
 
 Phase = Literal["hierarchy", "users", "groups"]
 Severity = Literal["info", "warning"]

@@ -20,7 +20,7 @@ Phase = Literal["hierarchy", "users", "groups"]
 
 
 class _Rules(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
 
 
 class FromAttribute(_Rules):
