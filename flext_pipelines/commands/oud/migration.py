@@ -23,6 +23,7 @@ from flext_pipelines.oud.migration.plan import FILE_BYTES, PHASES, PROBES, Phase
 from flext_pipelines.oud.migration.report import Report
 from flext_pipelines.runs.location import OUD_JOB, RunStatus, Tag, migration_run_config
 from flext_pipelines.runs.progress import listening
+from flext_pipelines.runs.records import RunFilter
 from flext_pipelines.values import Progress, Value
 
 if TYPE_CHECKING:
@@ -253,7 +254,13 @@ def transform_ldif(command: TransformLDIFCommand, *, context: Context) -> Transf
 
 def get_migration_status(query: GetMigrationStatusQuery, *, runs: Runs) -> MigrationStatus:
     """From the run's record and what its steps recorded."""
-    status = runs.status(query.execution_id, None if query.execution_id else OUD_JOB)
+    execution_id = query.execution_id
+    if execution_id is None:
+        last = runs.records.runs(RunFilter(job=OUD_JOB), 1)
+        if not last:
+            raise NotFoundError("No migration was run yet", "`flext oud migrate --help` shows how")
+        execution_id = last[0].run_id
+    status = runs.status(execution_id)
     if status.job != OUD_JOB:
         raise NotFoundError(
             f"Execution {status.execution_id} is no migration but one of {status.pipeline}",
@@ -261,7 +268,7 @@ def get_migration_status(query: GetMigrationStatusQuery, *, runs: Runs) -> Migra
             {"execution_id": status.execution_id},
         )
     made = {one.asset.rpartition("/")[2]: one for one in runs.records.materializations(status.execution_id)}
-    planned = [phase for phase in PHASES if not status.streams or f"{OUD_JOB}/{phase}" in status.streams]
+    planned = [phase for phase in PHASES if not status.streams or phase in status.streams]
     states = dict.fromkeys(planned, "pending")
     waiting = [phase for phase in planned if phase not in made]
     if waiting and status.status in {"running", "failed", "cancelled"}:

@@ -69,10 +69,14 @@ class NumberedFiles:
         prefix: How the names begin.
         limit: Bytes of a file.
         version_line: Begin each with ``version: 1``.
+
+    Attributes:
+        limit: As given.
+        written: The files that are whole.
     """
 
     def __init__(self, folder: Path, prefix: str, limit: int, *, version_line: bool = False) -> None:
-        self._folder, self._prefix, self._limit = folder, prefix, limit
+        self._folder, self._prefix, self.limit = folder, prefix, limit
         self._head = _VERSION if version_line else b""
         self._file: int | None = None
         self._name = ""
@@ -83,7 +87,7 @@ class NumberedFiles:
     @property
     def room(self) -> int:
         """Bytes that still go into the file at hand; 0 when the next record begins another."""
-        return max(self._limit - self._size, 0) if self._file is not None else 0
+        return max(self.limit - self._size, 0) if self._file is not None else 0
 
     def write(self, data: bytes, records: int) -> tuple[int, int]:
         """Write whole records, each with the empty line behind it, into one file.
@@ -91,7 +95,7 @@ class NumberedFiles:
         Returns:
             The number of the file, from 1, and where in it they begin.
         """
-        if self._file is None or (self._size > len(self._head) and self._size + len(data) > self._limit):
+        if self._file is None or (self._size > len(self._head) and self._size + len(data) > self.limit):
             self._next()
         at = self._size
         self._put(data)
@@ -145,6 +149,7 @@ def write_file(folder: Path, name: str, data: bytes, records: int | None = None)
     """Write a whole small file below a folder."""
     path = folder / name
     path.parent.mkdir(parents=True, exist_ok=True)
+    path.unlink(missing_ok=True)  # it may be a link to a file of the result before
     with path.open("wb", buffering=0) as file:
         write_all(file, data)
         os.fsync(file.fileno())

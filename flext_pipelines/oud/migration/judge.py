@@ -171,7 +171,7 @@ class _Entries:
         self._known: dict[bytes, str | None] = {}
         self._naming: tuple[bytes, ...] = ()
         self.count = 0
-        self._names, self._ldif = _Tally("no attribute that the target does not know"), _Tally("files are LDIF")
+        self._names, self._ldif = _Tally("no attribute that the target does not take"), _Tally("files are LDIF")
         self._acis, self._held = _Tally("every aci is one that the target takes"), _Tally("aci values stand on entries")
 
     def read(self, path: Path, *, changes: bool) -> None:
@@ -209,8 +209,10 @@ class _Entries:
             fault = None
             if text in _OID_ACCESS:
                 fault = f"{text} is OID's access control"
-            elif not self._view.knows_attribute(text):
+            elif (known := self._view.attribute(text)) is None:
                 fault = f"the target's schema does not know {text}"
+            elif known.no_user_modification:
+                fault = f"the target writes {text} itself and takes none"
             self._known[name] = fault
         return self._known[name]
 

@@ -6,7 +6,6 @@ What belongs here: the order, the folder, and what is answered. What does not: t
 from __future__ import annotations
 
 import json
-import shutil
 import tempfile
 import time
 from collections.abc import Callable
@@ -98,7 +97,6 @@ def _report(plan: MigrationPlan, stage: Stage, began: float) -> Report:
     )
     stage.finish_phase("report", PhaseRecord(files=files, seconds=round(time.perf_counter() - began, 3)))
     _write_manifest(stage, (*report.files, *files))
-    shutil.rmtree(stage.work / "spools", ignore_errors=True)
     stage.publish()
     return report
 

@@ -19,7 +19,7 @@ from pathlib import Path
 
 from pydantic import Field, JsonValue, ValidationError
 
-from flext_pipelines.errors import AlreadyRunningError, ConflictError, DataDamagedError, NotFoundError
+from flext_pipelines.errors import AlreadyRunningError, ConflictError, DataDamagedError, FlextError, NotFoundError
 from flext_pipelines.oud.ldif.reader import open_file
 from flext_pipelines.oud.migration.files import WrittenFile, digest_of, storage, write_file
 from flext_pipelines.oud.migration.plan import PHASES, MigrationPlan, Phase
@@ -192,7 +192,7 @@ def open_stage(plan: MigrationPlan, begin: Phase, *, replace: bool = False) -> I
         folder.parent.mkdir(parents=True, exist_ok=True)
         _check_place(out, begin, replace=replace)
         with _locked(folder):
-            stage = _new(plan, folder) if begin == PHASES[0] else _continued(plan, folder, begin)
+            stage = _new(plan, folder) if begin == PHASES[0] else _gone_on(plan, folder, begin)
             stage.begin_phase(begin)
             yield stage
 
@@ -259,9 +259,19 @@ def _input(path: Path) -> tuple[InputFile, int]:
     return InputFile(name=path.name, size=found.st_size, sha256=digest_of(path)), found.st_mtime_ns
 
 
+def _gone_on(plan: MigrationPlan, folder: Path, begin: Phase) -> Stage:
+    """What is being made goes on; or a copy of the result, which goes away again when it cannot."""
+    if (folder / HIDDEN / _STATE).exists():
+        return _continued(plan, folder, begin)
+    _link(plan.out.absolute(), folder)
+    try:
+        return _continued(plan, folder, begin)
+    except FlextError:
+        shutil.rmtree(folder)
+        raise
+
+
 def _continued(plan: MigrationPlan, folder: Path, begin: Phase) -> Stage:
-    if not (folder / HIDDEN / _STATE).exists():
-        _link(plan.out.absolute(), folder)
     stage = Stage(plan, folder, read_state(folder))
     missing = [phase for phase in PHASES[: PHASES.index(begin)] if phase not in stage.state.phases]
     if missing:

@@ -93,13 +93,16 @@ def _mapped(path: Path, kind: type[np.generic]) -> np.ndarray:
     return np.memmap(path, dtype=kind, mode="r")
 
 
-def make_tree(stacks: Stacks, base: bytes, folder: Path) -> tuple[Tree, dict[int, int]]:
+def make_tree(
+    stacks: Stacks, base: bytes, folder: Path, *, at_once: int = _SORTED_AT_ONCE
+) -> tuple[Tree, dict[int, int]]:
     """Judge every entry.
 
     Args:
         stacks: The entries.
         base: Normal key of the new base, whose entry needs no parent, and may be missing.
         folder: For the arrays.
+        at_once: Keys that are sorted in memory.
 
     Returns:
         The tree, saved, and for each duplicate the line of the entry that is kept.
@@ -108,7 +111,7 @@ def make_tree(stacks: Stacks, base: bytes, folder: Path) -> tuple[Tree, dict[int
     phase = np.zeros(stacks.count, dtype=np.uint8)
     first_lines: dict[int, int] = {}
     with (folder / "keys.u64").open("wb") as keys_file, (folder / "ids.u32").open("wb") as ids_file:
-        for keys, ids in _sorted(stacks):
+        for keys, ids in _sorted(stacks, at_once):
             lost = dict(_twins(keys, ids, stacks))
             if lost:
                 first_lines.update(lost)
@@ -126,9 +129,9 @@ def make_tree(stacks: Stacks, base: bytes, folder: Path) -> tuple[Tree, dict[int
     return tree, first_lines
 
 
-def _sorted(stacks: Stacks) -> Iterator[tuple[Hashes, Ids]]:
+def _sorted(stacks: Stacks, at_once: int) -> Iterator[tuple[Hashes, Ids]]:
     """Every key with its id, in order, in parts; equal keys are in one part and in the order of ids."""
-    parts = stacks.count // _SORTED_AT_ONCE + 1
+    parts = stacks.count // at_once + 1
     for part in range(parts):
         low, high = (part << 64) // parts, ((part + 1) << 64) // parts - 1
         keys, ids = [np.empty(0, dtype=np.uint64)], [np.empty(0, dtype=np.uint32)]

@@ -107,7 +107,7 @@ class _Copier:
 
     def _copy_run(self, file: BinaryIO, at: int, first: int, begin: int, stop: int, ends: Hashes) -> None:
         while begin < stop:
-            most = min(self._files.room, _AT_ONCE) or _AT_ONCE
+            most = min(self._files.room or self._files.limit, _AT_ONCE)
             end = int(np.searchsorted(ends[begin:stop], at + most, side="right")) + begin
             end = max(end, begin + 1)
             data = _read(file, at, int(ends[end - 1]) - at)
