@@ -94,6 +94,10 @@ class Beyond(FunctionElement[bool]):
     name = "beyond"
     sign = ">"
 
+    def self_group(self, against: object = None) -> Beyond:  # noqa: ARG002  SQLAlchemy's signature
+        """Itself: where a database has no booleans (Oracle), SQLAlchemy would compare it with 1."""
+        return self
+
 
 class Before(Beyond):
     """``(a, b) < (x, y)``: rows before a key."""
