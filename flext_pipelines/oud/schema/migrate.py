@@ -227,6 +227,7 @@ def _tell_unread(schema: OidSchema, book: Book) -> None:
 
 def _spelled(schema: OidSchema, book: Book, renames: Mapping[str, str], converted: Collection[str]) -> list[Draft]:
     """Drafts of what a schema file can bring, with names and OIDs that a server takes."""
+    book.gone["attributeType"].update(dict.fromkeys(converted, "converted"))
     drafts = []
     for defined in schema.definitions:
         element = defined.element

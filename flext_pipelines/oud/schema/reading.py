@@ -118,23 +118,23 @@ def _read(path: str | Path | BinaryIO, *, lenient_records: bool, lenient_definit
         line = reject.error.details.get("line")
         faults.append(Fault(reject.error, line if isinstance(line, int) else reject.line))
 
-    reader = read_ldif(path, lenient=lenient_records, on_reject=refuse)
-    for record in reader:
-        values = list(_values(record))
-        entries += bool(values)
-        source = b" ".join(record.values(b"description")).decode("utf-8", "replace") if record.attributes() else ""
-        for name, value, place in values:
-            kind = KINDS.get(name)
-            if kind is None:
-                not_read[name.decode()].append(place.line)
-                continue
-            try:
-                found.append(_defined(kind, value, place, source))
-            except SchemaSyntaxError as error:
-                fault = _located(error, kind, reader.name, place, value)
-                if not lenient_definitions:
-                    raise fault.error from None
-                faults.append(fault)
+    with read_ldif(path, lenient=lenient_records, on_reject=refuse) as reader:
+        for record in reader:
+            values = list(_values(record))
+            entries += bool(values)
+            source = b" ".join(record.values(b"description")).decode("utf-8", "replace") if record.attributes() else ""
+            for name, value, place in values:
+                kind = KINDS.get(name)
+                if kind is None:
+                    not_read[name.decode()].append(place.line)
+                    continue
+                try:
+                    found.append(_defined(kind, value, place, source))
+                except SchemaSyntaxError as error:
+                    fault = _located(error, kind, reader.name, place, value)
+                    if not lenient_definitions:
+                        raise fault.error from None
+                    faults.append(fault)
     return OidSchema(reader.name, tuple(found), tuple(faults), dict(not_read), entries, reader.ends_mid_line)
 
 

@@ -160,10 +160,12 @@ class SchemaView:
 
     def _class_facts(self, element: ObjectClass, classes: dict[str, ObjectClass]) -> ClassFacts:
         above: list[ObjectClass] = []
+        seen = {id(element)}
         waiting = list(element.superiors)
         while waiting:
             found = classes.get(waiting.pop(0).lower())
-            if found is not None and found is not element and all(found is not one for one in above):
+            if found is not None and id(found) not in seen:
+                seen.add(id(found))
                 above.append(found)
                 waiting += found.superiors
         family = (element, *above)
