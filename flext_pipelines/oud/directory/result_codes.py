@@ -58,7 +58,7 @@ TABLE: Mapping[int, ResultCode] = {
     5: ResultCode("compareFalse", "done"),
     6: ResultCode("compareTrue", "done"),
     7: ResultCode("authMethodNotSupported", "work", advice="Allow simple bind on the server"),
-    8: ResultCode("strongerAuthRequired", "work", ForbiddenError, "Use ldaps:// or --start-tls"),
+    8: ResultCode("strongerAuthRequired", "work", ForbiddenError, "Bind as an account (--bind-dn), over ldaps://"),
     9: ResultCode("partialResults", "work", advice="The server refers to another; load that one"),
     10: ResultCode("referral", "target", UsageError, "The server refers to another, usually because this one is a "
                    "replica that takes no changes; load that one"),

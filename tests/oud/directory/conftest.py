@@ -9,7 +9,7 @@ import pytest
 from pydantic import SecretStr
 
 from flext_pipelines.oud.directory.target import DirectoryTarget
-from tests.ldap_servers import Ds389, Slapd
+from tests.ldap_servers import SUFFIX, Ds389, Slapd
 from tests.oud.directory.sample import write_files
 
 COUNT = 400
@@ -49,3 +49,11 @@ def target(server: Ds389 | Slapd) -> DirectoryTarget:
 def files(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
     """The files of a migration."""
     return write_files(tmp_path_factory.mktemp("migrated"), COUNT)
+
+
+@pytest.fixture
+def rooted(server: Ds389 | Slapd) -> DirectoryTarget:
+    """The server as a target that holds the entry of its suffix; an empty slapd holds not even that."""
+    if isinstance(server, Slapd):
+        server.run("ldapadd", ldif=f"dn: {SUFFIX}\nobjectClass: domain\ndc: example\n")
+    return target_of(server)
