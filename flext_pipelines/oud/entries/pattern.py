@@ -2,7 +2,8 @@
 
 It finds out whether a record is of the kind and cuts it where something changes, in one go. Measured on records of a
 kilobyte and 28 lines: finding the names and the plan, and cutting the record into its lines, takes 7 us, this takes 3.
-A pattern costs milliseconds to make, so that kinds must be met some hundred times first.
+A pattern costs milliseconds to make, so that kinds must be met some hundred times first, and only values that were met
+in base64 by then are expected in base64.
 
 What belongs here: from a plan to its pattern. What does not: choosing among patterns (``transform``).
 """
@@ -10,7 +11,7 @@ What belongs here: from a plan to its pattern. What does not: choosing among pat
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from dataclasses import replace
 from itertools import chain
 
@@ -23,17 +24,19 @@ _END = rb"(?:" + _B + rb"\0?" + _B + rb"\0?[A-Za-z0-9+/=]\0?=\0?)?+"
 _BASE64 = rb"(?:" + _FOURS + _FOLDED_FOUR + rb")*+" + _FOURS + _END
 """As ``grammar.BASE64``, with marks where a line was folded."""
 
-_VALUE = rb":(?: [^ :<\n\0].*+|: " + _BASE64 + rb")"
+_PLAIN = rb": [^ :<\n\0].*+"
+_EITHER = rb":(?: [^ :<\n\0].*+|: " + _BASE64 + rb")"
 """Of a line that is written as nearly all are: one space, no fold before the value. What it matches is
 right by RFC 2849, so that a record that matches a pattern need not be judged again; others go the longer way."""
 
 
-def with_pattern(plan: Plan, names: Sequence[bytes]) -> Plan:
+def with_pattern(plan: Plan, names: Sequence[bytes], base64: Set[bytes]) -> Plan:
     """The plan for lines as its pattern cuts them; lines that go are not among them, unless they are looked at.
 
     Args:
         plan: The plan of a kind, for single lines.
         names: The kind, as ``Planner.plan`` takes it.
+        base64: Names whose values may stand in base64.
     """
     touched = _touched(plan)
     kept = frozenset(plan.kept)
@@ -51,7 +54,7 @@ def with_pattern(plan: Plan, names: Sequence[bytes]) -> Plan:
             if place in kept:
                 written.append(places[place])
             is_open = not alone
-        pieces.append(_line(name))
+        pieces.append(_line(name, base64))
         if alone:
             pieces.append(rb")")
     if is_open:
@@ -59,9 +62,9 @@ def with_pattern(plan: Plan, names: Sequence[bytes]) -> Plan:
     return _moved(plan, places, tuple(written), re.compile(b"".join(pieces)))
 
 
-def _line(name: bytes) -> bytes:
+def _line(name: bytes, base64: Set[bytes]) -> bytes:
     if b":" not in name:
-        return re.escape(name) + _VALUE
+        return re.escape(name) + (_EITHER if name in base64 else _PLAIN)
     if name.rstrip(b" ").endswith(b":"):
         return re.escape(name.rstrip(b" ")) + rb" *+"
     return re.escape(name)
