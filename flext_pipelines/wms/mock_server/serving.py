@@ -13,8 +13,10 @@ from flext_pipelines.errors import UnavailableError, UsageError
 from flext_pipelines.wms.mock_server.app import API, MockServer
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
+
+    from flext_pipelines.wms.mock_server.certificates import CertificateFiles
 
 LOOPBACK = "127.0.0.1"
 _START_SECONDS = 10
@@ -92,8 +94,22 @@ def running(
         listening.close()
 
 
-def serve(server: MockServer, *, host: str, port: int) -> None:
+def serve(
+    server: MockServer,
+    *,
+    host: str,
+    port: int,
+    on_listening: Callable[[str], None],
+    pair: CertificateFiles | None = None,
+) -> None:
     """Serve until somebody interrupts.
+
+    Args:
+        server: What to serve.
+        host: Address to listen on.
+        port: Its port; 0 takes a free one.
+        on_listening: Is told the base URL once connections are accepted.
+        pair: Serve TLS with this certificate.
 
     Raises:
         UnavailableError: The port is taken.
@@ -101,7 +117,13 @@ def serve(server: MockServer, *, host: str, port: int) -> None:
     import uvicorn
 
     with contextlib.closing(_listen(host, port)) as listening:
-        config = uvicorn.Config(server.app(), log_level="warning", lifespan="off", access_log=False)
+        listening.listen()
+        shown = f"[{host}]" if ":" in host else host
+        on_listening(f"{'https' if pair else 'http'}://{shown}:{listening.getsockname()[1]}/{server.tenant}")
+        config = uvicorn.Config(
+            server.app(), log_level="critical", lifespan="off", access_log=False, timeout_graceful_shutdown=1,
+            ssl_certfile=pair.certificate if pair else None, ssl_keyfile=pair.key if pair else None,
+        )  # fmt: skip
         uvicorn.Server(config).run([listening])
 
 

@@ -74,8 +74,6 @@ def catalog_entry(entity: str, columns: Sequence[Column], config: Mapping[str, A
         "inclusion": "available",
         "table-key-properties": [KEY],
         "forced-replication-method": method,
-        "wms-entity": entity,
-        "wms-contexts": [name for name in _CONTEXTS if any(column.path == (name,) for column in columns)],
     }
     if key:
         root |= {"replication-key": key, "valid-replication-keys": [key]}
@@ -135,9 +133,9 @@ def plan_from_entry(entry: Mapping[str, Any]) -> Plan:
         )
     return Plan(
         name=name,
-        entity=str(root.get("wms-entity", name)),
+        entity=name,
         columns=columns,
         replication_method=INCREMENTAL if method == INCREMENTAL else FULL_TABLE,
         replication_key=key if method == INCREMENTAL else None,
-        contexts=tuple(root.get("wms-contexts", [])),
+        contexts=tuple(one for one in _CONTEXTS if any(column.path == (one,) for column in columns.values())),
     )

@@ -89,6 +89,9 @@ class EntityRead:
             code = config.get(context.replace("_id", "_code"))
             if code:
                 params[f"{context}__code"] = str(code)
+        through = (config.get("facility_filters") or {}).get(plan.entity)
+        if through and config.get("facility_code"):
+            params[through] = str(config["facility_code"])
         return params | {name: str(value) for name, value in (config.get("filters") or {}).get(plan.entity, {}).items()}
 
     # Where to start and end

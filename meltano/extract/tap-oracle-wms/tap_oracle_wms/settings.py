@@ -93,6 +93,14 @@ _CONNECTION: Final = (
     _text("oauth_scope", "Scope", "Scope of the tokens, where the endpoint wants one."),
     _text("company_code", "Company", "Only rows of this company, of entities that have a company."),
     _text("facility_code", "Facility", "Only rows of this facility, of entities that have a facility."),
+    th.Property(
+        "facility_filters",
+        th.ObjectType(additional_properties=th.StringType),
+        default={},
+        title="Facility of other entities",
+        description="By which filter facility_code narrows entities that have no facility of their own: "
+        '{"order_dtl": "order_id__facility_id__code"}.',
+    ),
     _text("ca_file", "Certificate authorities", "File of certificate authorities to trust in place of the usual ones."),
     th.Property(
         "timeout",

@@ -1,0 +1,33 @@
+"""Fixtures: a mock warehouse server, started as a process from the main package's environment."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Iterator
+
+import pytest
+from tap_wms_server import WmsServer, running_server
+
+
+@pytest.fixture(autouse=True)
+def _own_signal_handlers() -> Iterator[None]:
+    """The SDK's plugins set signal handlers of the whole process; give pytest's back."""
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
+
+
+@pytest.fixture(scope="session")
+def shared_server() -> Iterator[WmsServer]:
+    """One server with 200 orders for the session."""
+    with running_server("--orders", "200") as server:
+        yield server
+
+
+@pytest.fixture
+def wms(shared_server: WmsServer) -> Iterator[WmsServer]:
+    """The server, without faults and with an empty list of requests."""
+    shared_server.reset()
+    yield shared_server
+    shared_server.reset()
