@@ -46,7 +46,7 @@ def migration_job() -> UnresolvedAssetJobDefinition:
     """The job that makes them all."""
     return dg.define_asset_job(
         OUD_JOB,
-        selection=dg.AssetSelection.keys(*(dg.AssetKey([OUD_JOB, phase]) for phase in PHASES)),
+        selection=dg.AssetSelection.assets(*(dg.AssetKey([OUD_JOB, phase]) for phase in PHASES)),
         description="A directory migration: the resource's config says what to migrate.",
     )
 
