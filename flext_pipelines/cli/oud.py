@@ -11,6 +11,7 @@ from flext_pipelines.cli import output
 from flext_pipelines.cli.ldif import diff, ldif
 from flext_pipelines.cli.oud_directory import diagnose, load, verify
 from flext_pipelines.cli.oud_migrate import migrate, report, status, transform, validate
+from flext_pipelines.cli.oud_rules import rules
 from flext_pipelines.cli.oud_schema import schema
 from flext_pipelines.cli.performing import perform
 from flext_pipelines.cli.session import json_option
@@ -41,6 +42,7 @@ oud.add_command(diff)
 oud.add_command(load)
 oud.add_command(verify)
 oud.add_command(diagnose)
+oud.add_command(rules)
 oud.add_command(schema)
 for migration_command in (migrate, report, status, transform, validate):
     oud.add_command(migration_command)

@@ -245,6 +245,38 @@ def rules_text(rules: MigrationRules) -> str:
     return yaml.safe_dump(values, sort_keys=False, allow_unicode=True, width=120)
 
 
+def built_in_text() -> str:
+    """The built-in rules as their file has them, with its comments."""
+    return (_FOLDER / "rules.yaml").read_text(encoding="utf-8")
+
+
+def differences(one: MigrationRules, other: MigrationRules) -> Iterator[str]:
+    """What the second rules say otherwise, a line each: path, ``-`` what went, ``+`` what came."""
+    yield from _differing(one.model_dump(mode="json", by_alias=True), other.model_dump(mode="json", by_alias=True), "")
+
+
+def _differing(one: object, other: object, path: str) -> Iterator[str]:
+    if isinstance(one, dict) and isinstance(other, dict):
+        for key in dict.fromkeys([*one, *other]):
+            place = f"{path}.{key}" if path else str(key)
+            if key not in other:
+                yield f"{place}: - {_shown(one[key])}"
+            elif key not in one:
+                yield f"{place}: + {_shown(other[key])}"
+            else:
+                yield from _differing(one[key], other[key], place)
+    elif isinstance(one, list) and isinstance(other, list) and one != other:
+        gone, come = [x for x in one if x not in other], [x for x in other if x not in one]
+        said = [f"- {_shown(x)}" for x in gone] + [f"+ {_shown(x)}" for x in come]
+        yield f"{path}: {' '.join(said) or 'in another order'}"
+    elif one != other:
+        yield f"{path}: - {_shown(one)} + {_shown(other)}"
+
+
+def _shown(value: object) -> str:
+    return json.dumps(value, ensure_ascii=False)
+
+
 def json_schema_text() -> str:
     """The JSON Schema of a rules file, as shipped beside this module for editors."""
     schema = _optional(MigrationRules.model_json_schema(by_alias=True))
