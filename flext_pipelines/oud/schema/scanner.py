@@ -24,6 +24,9 @@ _BEHIND_QUOTE = re.compile(
     r"|NO-USER-MODIFICATION|USAGE|ABSTRACT|STRUCTURAL|AUXIL[A-Z]*|MUST|MAY|APPLIES|X-[A-Z_-]+)[\s('){]"
 )
 """What may follow the quote that ends a text; any other quote is part of it."""
+_OPENS_A_VALUE = re.compile(r"\s(?:NAME|DESC|SUP|EQUALITY|ORDERING|SUBSTR|SYNTAX|MUST|MAY|X-ORIGIN)[\s(]*\Z")
+_LONGEST_KEYWORD = 14
+"""A quote behind a keyword begins the next value: the one before it was never closed."""
 _SHOWN = 200
 
 
@@ -144,6 +147,8 @@ class Scanner:
             if not self.tolerant or _BEHIND_QUOTE.match(self.text, end + 1):
                 self.position = end + 1
                 return self.text[start:end], start
+            if _OPENS_A_VALUE.search(self.text, max(start, end - _LONGEST_KEYWORD), end):
+                break
             self.odd("lone-quote", "a quote inside quotes", "kept as text", end)
             at = end + 1
         raise self.error("no closing '", start - 1)

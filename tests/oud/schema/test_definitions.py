@@ -171,6 +171,12 @@ def test_what_has_one_meaning_is_read_and_told(text: str, meant: str, codes: lis
     assert [odd.code for odd in found.oddities] == codes
 
 
+def test_a_text_that_is_never_closed_swallows_no_clause() -> None:
+    """The next quote begins another value, and what stands between is no description."""
+    with pytest.raises(SchemaSyntaxError, match="no closing ' at column 12"):
+        read_definition("attributeType", "( 1.2 DESC 'not closed SYNTAX '1.3' )")
+
+
 def test_names_that_no_server_takes_are_kept_for_the_fixes() -> None:
     """A tolerant reading judges no name, OID or syntax."""
     found = read_definition("attributeType", "( a-oid NAME 'x_y;binary' SYNTAX 'accessDirectiveDescription' )")
