@@ -17,7 +17,7 @@ from flext_pipelines.assets.failures import translated
 from flext_pipelines.assets.messages import RESULT, present, send
 from flext_pipelines.assets.metadata import Metadata
 from flext_pipelines.assets.run_config import config_fields
-from flext_pipelines.commands import registry
+from flext_pipelines.commands import oud, registry
 from flext_pipelines.commands.registry import MessageSpec
 from flext_pipelines.runs.location import OUD_JOB
 
@@ -37,7 +37,7 @@ _MOST_MARKDOWN = 60_000
 
 def migration_assets() -> list[dg.AssetsDefinition]:
     """An asset for each phase, after the one before."""
-    spec = registry.find(registry.all_specs(), MESSAGE)
+    spec = registry.find(registry.collect([oud]), MESSAGE)
     names = [*PHASES]
     return [_asset(spec, phase, before) for phase, before in zip(names, [None, *names], strict=False)]
 
@@ -53,7 +53,7 @@ def migration_job() -> UnresolvedAssetJobDefinition:
 
 def migration_resource() -> dg.ResourceDefinition:
     """What to migrate: the message's fields, without the phases, which the assets give."""
-    spec = registry.find(registry.all_specs(), MESSAGE)
+    spec = registry.find(registry.collect([oud]), MESSAGE)
     fields = config_fields(spec, without=["input_file", "base_dn", "output_dir"])
     kept = {name: field for name, field in fields.items() if name not in {"from_phase", "to_phase"}}
     return dg.ResourceDefinition(
