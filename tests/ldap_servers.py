@@ -280,7 +280,7 @@ class Slapd:
     @property
     def tls_url(self) -> str:
         """Where it listens with TLS."""
-        return f"ldaps://localhost:{self.tls_port}"
+        return f"ldaps://127.0.0.1:{self.tls_port}"
 
     def configure(self, *lines: str, schema: str = "", tls: tuple[Path, Path] | None = None) -> None:
         """Write its configuration.

@@ -202,7 +202,9 @@ class Pipeline:
             try:
                 self.directory = Directory(self._target)
             except FlextError as again:
-                if not again.retryable or time.monotonic() + pause > deadline:
+                # A server that just goes down can end a handshake, too; its certificate was good before.
+                may_pass = again.retryable or again.details.get("tls")
+                if not may_pass or time.monotonic() + pause > deadline:
                     raise
             else:
                 return

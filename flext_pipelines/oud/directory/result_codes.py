@@ -132,7 +132,8 @@ TABLE: Mapping[int, ResultCode] = {
 SUCCESS, NO_SUCH_ATTRIBUTE, VALUE_EXISTS, NO_SUCH_OBJECT, ALREADY_EXISTS = 0, 16, 20, 32, 68
 SERVER_DOWN, TIMEOUT, CONNECT_ERROR = -1, -5, -11
 
-_TLS = re.compile(r"certificate|\bTLS\b|\bSSL\b|handshake|hostname", re.IGNORECASE)
+# GnuTLS, which Debian's libldap is built with, has no words for a certificate that it refuses.
+_TLS = re.compile(r"unknown error code|certificate|\bTLS\b|\bSSL\b|handshake|hostname", re.IGNORECASE)
 _READ_ONLY = re.compile(r"read.?only|operation restricted|writability", re.IGNORECASE)
 _ENCODED = re.compile(r"pre-?encoded|passwords? with storage scheme|hashed password", re.IGNORECASE)
 _NO_SUFFIX = re.compile(r"no global superior|naming context|suffix|backend", re.IGNORECASE)
@@ -220,9 +221,9 @@ def work_error(answer: Answer, url: str, what: str, *, bind_dn: str = "") -> Fle
     details = {"url": url, "bind_dn": bind_dn, "result": answer.code, "name": answer.kind.name, "said": answer.text}
     if answer.code in (SERVER_DOWN, CONNECT_ERROR) and _TLS.search(answer.text):
         return DirectoryRefusedError(
-            f"{url}: no TLS connection: {answer.said}",
+            f"{url}: no TLS connection, most likely because its certificate is not trusted: {answer.said}",
             "Name the certificate of its authority (--ca-file), and the host as the certificate does",
-            details,
+            {**details, "tls": True},
         )
     if answer.code == SERVER_DOWN:
         return UnavailableError(
