@@ -101,6 +101,10 @@ REASONS: dict[str, tuple[Severity, str]] = {
     "several-values": ("warning", "An attribute that has one value has several"),
     "value-not-mapped": ("warning", "The rules do not say what becomes of the value"),
     "not-a-name": ("warning", "The value should be a DN and is none"),
+    "rdn-value": ("warning", "The entry has not the value that its name gives"),
+    "nothing-left": ("warning", "No attribute is left"),
+    "invalid-value": ("warning", "The attribute's syntax does not allow the value"),
+    "not-utf8": ("warning", "Bytes of a value are no UTF-8"),
     "too-large": ("warning", "The entry is larger than the limit"),
     # Values that are dropped, and what is noted.
     "operational": ("info", "OID writes the attribute itself"),

@@ -17,6 +17,7 @@ from flext_pipelines.oud.entries.outcome import Note, Phase, Rejected
 from flext_pipelines.oud.entries.passwords import password
 from flext_pipelines.oud.entries.plan import Plan
 from flext_pipelines.oud.entries.repeated import Matching, Repeated
+from flext_pipelines.oud.entries.syntaxes import judged
 from flext_pipelines.oud.entries.values import Findings, NameValues, Step, each, map_key, mapped, renamed, value_of
 from flext_pipelines.oud.ldif.lines import line_of
 from flext_pipelines.oud.rules.model import FromAttribute, ValueRule
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 _BYTES_SYNTAXES = frozenset(f"1.3.6.1.4.1.1466.115.121.1.{number}" for number in (4, 5, 8, 9, 10, 23, 28, 40, 49))
 """Audio, binary, certificates, fax, JPEG, octet string: compared byte by byte (RFC 4517)."""
 
+_EXACT_RULES = ("caseexact", "octetstring")
 _MOST_MAPPED = 8
 """Values of a map that may tell kinds of entries apart; with more, kinds would be too many."""
 
@@ -149,11 +151,11 @@ class Planner:
                 draft.class_places.append(place)
             else:
                 self._named(draft, place, name, 1 if counts is None else counts[place - 1])
-        judged = self._classes.judged(values, naming_types)
-        self._write_classes(draft, judged)
-        self._ask_schema(draft, judged, naming_types)
-        self._demand(draft, judged)
-        return self._finished(draft, judged, frozenset(value.lower() for value in values), naming_types, counts)
+        classes = self._classes.judged(values, naming_types)
+        self._write_classes(draft, classes)
+        self._ask_schema(draft, classes, naming_types)
+        self._demand(draft, classes)
+        return self._finished(draft, classes, frozenset(value.lower() for value in values), naming_types, counts)
 
     def _named(self, draft: _Draft, place: int, written: bytes, count: int) -> None:
         """What the rules say of one line."""
@@ -217,8 +219,13 @@ class Planner:
             references = self._rules.references
             line.step = NameValues(references, line.new_attribute, new, self._places, self._findings).step
             line.may_go = references.not_a_name == "drop" or references.excluded == "drop"
-        elif new is not None:
-            line.step = renamed(new)
+        else:
+            facts = self._view.attribute(line.new_attribute)
+            rules = self._rules.attributes
+            judging = None if facts is None else judged(facts.syntax, rules, line.new_attribute, new, self._findings)
+            line.step, line.may_go = judging, judging is not None and rules.invalid == "drop"
+            if judging is None and new is not None:
+                line.step = renamed(new)
 
     def _map_known(self, draft: _Draft, line: _Line, place: int, rule: ValueRule) -> None:
         """A value that the map names is part of the kind: nothing is left to look at."""
@@ -386,7 +393,9 @@ class Planner:
             return "name"
         if attribute in self._passwords or "binary" in options.split(";"):
             return "exact"
-        return "exact" if facts is None or facts.syntax in _BYTES_SYNTAXES else "text"
+        if facts is None or facts.syntax in _BYTES_SYNTAXES or facts.equality.startswith(_EXACT_RULES):
+            return "exact"
+        return "text"
 
 
 def _certain(phases: tuple[tuple[Phase, tuple[bytes, ...]], ...]) -> Phase | None:

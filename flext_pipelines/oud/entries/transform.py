@@ -22,6 +22,7 @@ from flext_pipelines.oud.entries.places import Named, Place, Places
 from flext_pipelines.oud.entries.plan import Plan
 from flext_pipelines.oud.entries.planner import Planner
 from flext_pipelines.oud.entries.repeated import judge, name_key, text_key
+from flext_pipelines.oud.entries.syntaxes import judge_encoding
 from flext_pipelines.oud.entries.values import Findings, RefusedError, value_of
 from flext_pipelines.oud.ldif.lines import FOLD_MARK, line_of
 from flext_pipelines.oud.ldif.record import Record
@@ -57,6 +58,7 @@ class EntryTransform:
         view: What the target knows.
         source_base: Entries that are not under it are left out; None takes all.
         target_base: What takes its place; None keeps names.
+        pattern_after: Entries of a kind after which its pattern is made.
 
     Raises:
         UsageError: A base, or a DN in the rules, is none.
@@ -68,6 +70,8 @@ class EntryTransform:
         view: SchemaView,
         source_base: str | None = None,
         target_base: str | None = None,
+        *,
+        pattern_after: int = _PATTERN_PAYS,
     ) -> None:
         self.rules = rules
         self.view = view
@@ -77,6 +81,7 @@ class EntryTransform:
         self._places = Places(
             rules, source_base, target_base, renamed, hyphens=rules.attributes.underscores == "hyphens"
         )
+        self._pattern_after = pattern_after
         self._findings = Findings()
         self._planner = Planner(rules, view, self._places, self._findings)
         self._known = self._places.known
@@ -153,14 +158,14 @@ class EntryTransform:
         key, dn, depth = _under(place, name[1] + b"=" + value)
         if plan is None:
             return self._apply_new(record, kind, Named(((naming_type, value),), key, dn, depth))
-        if plan.uses <= _PATTERN_PAYS:
+        if plan.uses <= self._pattern_after:
             self._learn(plan, kind, name[1], marked)
         return self._follow(plan, marked.split(b"\n"), record, ((naming_type, value),), key, dn, depth)
 
     def _learn(self, plan: Plan, kind: tuple[bytes, ...], written_type: bytes, marked: bytes) -> None:
         """Make the pattern of a kind when it was met often enough."""
         self._base64.update(_in_base64(marked))
-        if plan.uses < _PATTERN_PAYS or plan.pattern is not None or self.rules.limits.values is not None:
+        if plan.uses < self._pattern_after or plan.pattern is not None or self.rules.limits.values is not None:
             return
         patterns = self._patterns.setdefault((written_type, marked.count(b"\n")), [])
         if len(patterns) < _MOST_PATTERNS:
@@ -265,28 +270,41 @@ class EntryTransform:
         access = access_values(lines, plan, record.dn) if plan.access else ()
         if plan.rejected is not None:
             return plan.rejected._replace(access=access)
+        if dn is not None:
+            lines[0] = line_of(b"dn", dn)
         try:
-            tail = self._changed(plan, lines, record, pairs)
+            raw = self._joined(plan, lines, self._changed(plan, lines, record, pairs))
         except RefusedError as refused:
             findings.clear()
             return refused.rejected._replace(access=access)
-        if dn is not None:
-            lines[0] = line_of(b"dn", dn)
         notes = plan.notes
-        picked = plan.pick(lines)
         if findings.drops or findings.notes:
-            picked = [line for line in picked if line]
             notes += tuple(findings.notes)
             self._counts.update(findings.drops)
             findings.clear()
-        raw = b"\n".join((*picked, *tail) if tail else picked)
-        if b"\0" in raw:
-            raw = raw.replace(FOLD_MARK, b"\n ")
         plan.uses += 1
         return Kept(
             plan.phase or self._phase(plan, record.dn), key, depth, Record(raw, None, record.line, record.offset),
             access, notes, None if plan.guid is None else value_of(lines[plan.guid]), plan.name_attributes,
         )  # fmt: skip
+
+    def _joined(self, plan: Plan, lines: list[bytes], tail: tuple[bytes, ...]) -> bytes:
+        """The new record.
+
+        Raises:
+            RefusedError: Nothing is left of it, or the rules refuse its bytes.
+        """
+        picked = plan.pick(lines)
+        if self._findings.drops:
+            picked = [line for line in picked if line]
+        if tail:
+            picked = (*picked, *tail)
+        if len(picked) < 2:
+            raise RefusedError("nothing-left", "every attribute of the entry is dropped")
+        raw = b"\n".join(picked)
+        if not raw.isascii():
+            raw = judge_encoding(raw, self.rules.attributes, self._findings)
+        return raw.replace(FOLD_MARK, b"\n ") if b"\0" in raw else raw
 
     def _changed(
         self, plan: Plan, lines: list[bytes], record: Record, pairs: tuple[tuple[bytes, bytes], ...]

@@ -44,6 +44,12 @@ class AttributeRules(_Rules):
         description="Several values of an attribute that has one."
     )
     operational: Literal["drop", "keep"] = Field(description="Attributes that servers maintain themselves.")
+    invalid: Literal["drop", "reject", "keep"] = Field(
+        description="Values that the attribute's syntax does not allow: flags, whole numbers, times."
+    )
+    not_utf8: Literal["keep", "convert", "reject"] = Field(
+        description="Bytes that are no UTF-8 in plain values; convert takes them as Latin-1."
+    )
     underscores: Literal["hyphens", "keep"] = Field(description="Underscores in names, which OUD refuses.")
     fill: dict[AttributeName, str | FromAttribute] = Field(
         description="Values for entries that must have an attribute and have not."

@@ -21,7 +21,8 @@ NOTHING: Mapping[str, object] = {
     "version": 1,
     "attributes": {
         "drop": {}, "rename": {}, "unknown": "keep", "not_allowed": "keep", "empty": "keep", "duplicates": "keep",
-        "several_values": "keep", "operational": "keep", "underscores": "keep", "fill": {},
+        "several_values": "keep", "operational": "keep", "invalid": "keep", "not_utf8": "keep",
+        "underscores": "keep", "fill": {},
     },
     "classes": {
         "drop": {}, "rename": {}, "unknown": "keep", "missing_attribute": "keep",

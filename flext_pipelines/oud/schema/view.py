@@ -32,6 +32,7 @@ class AttributeFacts:
         dn_valued: Its values are DNs.
         no_user_modification: The server alone writes it.
         superior: The attribute that it is a subtype of.
+        equality: The rule that compares its values, its own or inherited, in lower case; empty when nobody says.
     """
 
     names: tuple[str, ...]
@@ -41,6 +42,7 @@ class AttributeFacts:
     dn_valued: bool
     no_user_modification: bool
     superior: str | None
+    equality: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,14 +199,14 @@ def _by_key(elements: Iterable[E]) -> dict[str, E]:
 
 
 def _attribute_facts(element: AttributeType, attributes: dict[str, AttributeType]) -> AttributeFacts:
-    """Its own facts, and the syntax of the nearest attribute above it that has one."""
-    syntax, above, seen = element.syntax, element.superior, {id(element)}
-    while syntax is None and above is not None:
+    """Its own facts; syntax and equality also of the nearest attribute above it that has them."""
+    syntax, equality, above, seen = element.syntax, element.equality, element.superior, {id(element)}
+    while (syntax is None or equality is None) and above is not None:
         found = attributes.get(above.lower())
         if found is None or id(found) in seen:
             break
         seen.add(id(found))
-        syntax, above = found.syntax, found.superior
+        syntax, equality, above = syntax or found.syntax, equality or found.equality, found.superior
     return AttributeFacts(
         names=_names(element),
         syntax=syntax or "",
@@ -213,4 +215,5 @@ def _attribute_facts(element: AttributeType, attributes: dict[str, AttributeType
         dn_valued=syntax in NAME_SYNTAXES,
         no_user_modification=element.no_user_modification,
         superior=element.superior.lower() if element.superior else None,
+        equality=(equality or "").lower(),
     )
