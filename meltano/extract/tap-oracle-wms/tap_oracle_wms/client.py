@@ -11,6 +11,7 @@ import threading
 import time
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import parse_qsl, urlsplit
 
@@ -107,6 +108,8 @@ class WmsClient:
         if parts.username or parts.password:
             raise SettingsError("base_url holds credentials", "Move them to the settings username and password.")
         check_settings(config)
+        if config.get("ca_file") and not Path(str(config["ca_file"])).is_file():
+            raise SettingsError("ca_file does not exist", "Name a file of certificate authorities in PEM form.")
         self._root = f"{parts.geturl().rstrip('/')}/{API}"
         self._config = config
         self._stop = stop
@@ -114,6 +117,8 @@ class WmsClient:
         self._throttle = _Throttle()
         self._local = threading.local()
         self._decoder = msgspec.json.Decoder(float_hook=_decimal)
+        # With each request: a session's own is overruled by REQUESTS_CA_BUNDLE.
+        self._verify: str | bool = str(config["ca_file"]) if config.get("ca_file") else True
         self._credentials = self._make_credentials()
 
     def _make_credentials(self) -> Credentials:
@@ -198,6 +203,7 @@ class WmsClient:
                 params=params,
                 headers={"Authorization": header, "Accept": "application/json"},
                 timeout=(_CONNECT_SECONDS, float(self._config.get("timeout", 600))),
+                verify=self._verify,
                 # A redirect leads to a login page or another host, which must not see the credentials.
                 allow_redirects=False,
             )
@@ -210,8 +216,6 @@ class WmsClient:
             session = requests.Session()
             # Without an auth of its own, requests would put what .netrc knows of the host over our header.
             session.auth = _no_auth
-            if self._config.get("ca_file"):
-                session.verify = str(self._config["ca_file"])
             self._local.session = session
         return session
 
@@ -295,7 +299,7 @@ class WmsClient:
             try:
                 response = self._session().post(
                     str(config["oauth_token_url"]), data=form, headers={"Authorization": basic},
-                    timeout=_CONNECT_SECONDS, allow_redirects=False,
+                    timeout=_CONNECT_SECONDS, allow_redirects=False, verify=self._verify,
                 )  # fmt: skip
             except requests.RequestException as error:
                 raise _explained(error, where, str(config["oauth_token_url"])) from error
@@ -322,19 +326,13 @@ def next_params(entity_params: Params, link: object) -> Params | None:
 
     Returns:
         Our parameters with the link's cursor or page number; None after the last page.
-
-    Raises:
-        AnswerMalformedError: The link names neither.
     """
     if not link:
         return None
     given = dict(parse_qsl(urlsplit(str(link)).query))
     place: Params = {name: given[name] for name in ("cursor", "page") if name in given}
-    if not place:
-        raise AnswerMalformedError(
-            "The link to the next page names neither a cursor nor a page", "Set page_mode to the other mode."
-        )
-    return {**entity_params, **place}
+    own = {name: value for name, value in entity_params.items() if name not in {"cursor", "page"}}
+    return {**own, **place}
 
 
 def _no_auth(request: requests.PreparedRequest) -> requests.PreparedRequest:
@@ -390,8 +388,6 @@ def _explained(error: requests.RequestException, where: str, url: str) -> Except
             f"The certificate of {host} is not one to trust: {_innermost(error)}",
             "Check the host in base_url; name a private authority by ca_file.",
         )
-    if isinstance(error, OSError) and "CA certificate" in str(error):
-        return SettingsError("ca_file does not exist", "Name a file of certificate authorities in PEM form.")
     timed_out = isinstance(error, requests.exceptions.Timeout)
     said = "it did not answer in time" if timed_out else _innermost(error)
     return _TryAgainError(

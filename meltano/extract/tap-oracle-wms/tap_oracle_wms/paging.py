@@ -43,7 +43,7 @@ class _Guard:
     """Knows the pages that came, and refuses one that comes again."""
 
     where: str
-    links: set[str] = field(default_factory=set)
+    links: set[str] = field(default_factory=lambda: {"/"})
     pages: set[int] = field(default_factory=set)
 
     def check(self, rows: list[Row], params: Params | None) -> None:

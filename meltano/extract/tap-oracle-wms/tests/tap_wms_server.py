@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import os
 import subprocess
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -93,21 +92,9 @@ def running_server(*options: str, authority: Path | None = None) -> Iterator[Wms
         assert process.stdout is not None
         first = process.stdout.readline()
         assert first.startswith("Serving "), first + process.stdout.read()
-        server = WmsServer(first.split()[1], authority)
-        _wait(server)
-        yield server
+        yield WmsServer(first.split()[1], authority)  # it listens already
     finally:
         process.terminate()
         process.wait(20)
         if process.stdout is not None:
             process.stdout.close()
-
-
-def _wait(server: WmsServer) -> None:
-    deadline = time.monotonic() + 20
-    while time.monotonic() < deadline:
-        with contextlib.suppress(requests.ConnectionError):
-            if requests.get(f"{server.control}/health", timeout=5, verify=str(server.authority or True)).ok:
-                return
-        time.sleep(0.05)
-    raise AssertionError("the mock server did not answer")
