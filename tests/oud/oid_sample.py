@@ -208,15 +208,19 @@ def unit_dn(number: int) -> str:
     return f"ou={UNITS[number % len(UNITS)]} {number:04d},{BASE}"
 
 
+def _admins_of(unit: int) -> str:
+    return f"cn={UNITS[unit % len(UNITS)]} admins {unit:04d},{GROUPS}"
+
+
 def _unit(number: int) -> Entry:
     dn = unit_dn(number)
     name = dn.partition(",")[0].removeprefix("ou=")
-    owner = f"cn={UNITS[number % len(UNITS)]} admins {number:04d},{GROUPS}"
+    owner = _admins_of(number)
     return Entry("hierarchy", dn, [
         *_classes("top", "organizationalUnit"), ("ou", name), ("description", ""),
         ("orclaci", f'access  to entry by group = "{owner}" (browse, add, delete)  by * (browse)'),
         ("orclaci", (f'access to attr = (telephonenumber,mail,postaladdress) by group="{owner}" '
-                    f'(read,search,write,compare) bindmode=(Simple|SSLOneWay) by dn="cn=person{number * PER_UNIT:06d},'
+                    f'bindmode=(Simple|SSLOneWay) (read,search,write,compare) by dn="cn=person{number * PER_UNIT:06d},'
                     f'{USERS}" (read,search) by self (read,search,write,compare) by * (read,search,compare,nowrite)')),
         *_operational(dn, number),
     ])  # fmt: skip
@@ -293,8 +297,9 @@ def _person(number: int) -> Entry:
 
 
 def _group(number: int) -> Entry:
-    name = f"{UNITS[number % len(UNITS)]} admins {number:04d}" if number % 8 == 0 else f"Team {number:05d}"
-    dn = f"cn={name},{GROUPS}"
+    unit, team = divmod(number, PER_UNIT // PER_GROUP)
+    dn = f"cn=Team {number:05d},{GROUPS}" if team else _admins_of(unit)
+    name = dn.partition(",")[0].removeprefix("cn=")
     first = number * PER_GROUP
     members = [person_dn(first + offset) for offset in range(0, PER_GROUP, 2)]
     return Entry("group", dn, [
