@@ -59,6 +59,7 @@ class Pipeline:
         self._on_progress = on_progress
         self._window = window
         self._narrow = False
+        self._expect_there = False
         self._at_work: dict[int, Operation] = {}
         self._waiting: list[tuple[float, Operation]] = []
         self._keys: set[bytes] = set()
@@ -79,6 +80,8 @@ class Pipeline:
             self.drain()
         while self._is_full(operation) or any(key in self._keys for key in operation.touched):
             self._pump()
+        if self._expect_there:
+            operation.look_first()
         self._keys.add(operation.key)
         self._bytes += operation.size
         self._send(operation)
@@ -161,6 +164,8 @@ class Pipeline:
         self._keys.discard(operation.key)
         self._bytes -= operation.size
         self._narrow = False
+        if operation.was_there is not None:
+            self._expect_there = operation.was_there
         self._settle(operation, settled)
 
     def _try_later(self, operation: Operation, answer: Answer) -> None:
