@@ -9,6 +9,7 @@ BIN := $(VENV)/bin
 UV_VERSION := 0.13.9
 WORKERS ?= 2
 TAP := meltano/extract/tap-flext-sql
+WMS_TAP := meltano/extract/tap-oracle-wms
 TARGET := meltano/load/target-flext-sql
 PLUGIN_VENV := .flext-test/plugins-venv
 
@@ -50,14 +51,15 @@ test-process: setup $(VENV)/.ldap  ## the tests that start real Meltano, Dagster
 	@$(BIN)/flext plugins install all
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup -m process tests
 
-$(PLUGIN_VENV)/.locked: meltano/plugins-test.lock $(TAP)/pyproject.toml $(TARGET)/pyproject.toml | setup
+$(PLUGIN_VENV)/.locked: meltano/plugins-test.lock $(TAP)/pyproject.toml $(WMS_TAP)/pyproject.toml $(TARGET)/pyproject.toml | setup
 	@$(BIN)/uv venv --quiet --clear --python $(BIN)/python $(PLUGIN_VENV)
 	$(BIN)/uv pip sync --quiet --python $(PLUGIN_VENV)/bin/python --compile-bytecode meltano/plugins-test.lock
-	$(BIN)/uv pip install --quiet --python $(PLUGIN_VENV)/bin/python --no-deps --editable $(TAP) --editable $(TARGET)
+	$(BIN)/uv pip install --quiet --python $(PLUGIN_VENV)/bin/python --no-deps --editable $(TAP) --editable $(WMS_TAP) --editable $(TARGET)
 	@touch $@
 
 test-plugins: $(PLUGIN_VENV)/.locked  ## the Singer plugins' own tests, in a venv of their own
 	cd $(TAP) && $(CURDIR)/$(PLUGIN_VENV)/bin/python -m pytest -n $(WORKERS) tests
+	cd $(WMS_TAP) && $(CURDIR)/$(PLUGIN_VENV)/bin/python -m pytest -n $(WORKERS) tests
 	cd $(TARGET) && $(CURDIR)/$(PLUGIN_VENV)/bin/python -m pytest -n $(WORKERS) tests
 
 check: setup $(PLUGIN_VENV)/.locked  ## ruff, mypy --strict, documentation up to date
@@ -66,6 +68,7 @@ check: setup $(PLUGIN_VENV)/.locked  ## ruff, mypy --strict, documentation up to
 	$(BIN)/mypy
 	$(BIN)/mypy --strict tests
 	cd $(TAP) && $(CURDIR)/$(BIN)/mypy --strict --python-executable $(CURDIR)/$(PLUGIN_VENV)/bin/python tap_flext_sql
+	cd $(WMS_TAP) && $(CURDIR)/$(BIN)/mypy --strict --python-executable $(CURDIR)/$(PLUGIN_VENV)/bin/python tap_oracle_wms
 	cd $(TARGET) && $(CURDIR)/$(BIN)/mypy --strict --python-executable $(CURDIR)/$(PLUGIN_VENV)/bin/python target_flext_sql
 	$(BIN)/python docs/generate.py --check
 
@@ -80,7 +83,7 @@ lock: setup  ## resolve the dependencies anew
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --group dev pyproject.toml -o requirements.lock
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header -c requirements.lock --group ldap -o requirements-ldap.lock
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header \
-	  -c $(TAP)/requirements.lock -c $(TARGET)/requirements.lock --extra testing $(TAP)/pyproject.toml $(TARGET)/pyproject.toml -o meltano/plugins-test.lock
+	  -c $(TAP)/requirements.lock -c $(TARGET)/requirements.lock --extra testing $(TAP)/pyproject.toml $(WMS_TAP)/pyproject.toml $(TARGET)/pyproject.toml -o meltano/plugins-test.lock
 
 bench: setup $(VENV)/.ldap  ## the benchmarks; see benchmarks/README.md
 	$(BIN)/python -m benchmarks
