@@ -22,6 +22,7 @@ NAMES = {
     "tiny": "ten rows against dagster-meltano",
     "pipelines": "a million rows against a stock pair, and our overhead",
     "oud_ldif": "reading and transforming an OID export against python-ldap",
+    "oud_migration": "a whole OID migration against slapadd importing the result",
 }
 
 
@@ -32,7 +33,7 @@ def main() -> int:
     parser.add_argument("names", nargs="*", metavar="NAME", help=listed)
     parser.add_argument("--quick", action="store_true", help="fewer turns: for a first look, not for the record")
     parser.add_argument(
-        "--full", action="store_true", help="also 10,000,000 rows (pipelines), 1,000,000 entries (oud_ldif)"
+        "--full", action="store_true", help="also 10,000,000 rows (pipelines), 1,000,000 entries (oud_ldif, oud_migration)"
     )
     chosen = parser.parse_args()
     unknown = sorted(set(chosen.names) - NAMES.keys())
@@ -43,7 +44,7 @@ def main() -> int:
     for name in chosen.names or NAMES:
         sys.stdout.write(f"\n{name}: {NAMES[name]}\n")
         sys.stdout.flush()
-        extra = {"full": True} if chosen.full and name in {"pipelines", "oud_ldif"} else {}
+        extra = {"full": True} if chosen.full and name in {"pipelines", "oud_ldif", "oud_migration"} else {}
         try:
             figures = import_module(f"benchmarks.{name}").measure(quick=chosen.quick, **extra)
         except Exception as error:  # noqa: BLE001  one that cannot run must not hide the others

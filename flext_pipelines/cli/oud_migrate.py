@@ -46,7 +46,7 @@ _MOST_SHOWN = 30
 @click.option("--merge-aci", is_flag=True, help="Write aci values into their entries.")
 @click.option("--version-line", is_flag=True, help="Begin files with `version: 1`; slapadd refuses it.")
 @click.option("--strict", is_flag=True, help="Stop at the first record that is no LDIF; else it is rejected.")
-@click.option("--probes", type=int, help="Questions of the proof.  [default: 50,000]")
+@click.option("--probes", type=int, help="Questions of the proof.  [default: 20,000]")
 @click.option("--from", "from_phase", type=click.Choice(_PHASES), help="Make this phase and those after it again.")
 @click.option("--until", "to_phase", type=click.Choice(_PHASES), help="End with this phase.")
 @click.option("--replace", is_flag=True, help="Take the place of an earlier result.")

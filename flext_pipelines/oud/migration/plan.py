@@ -30,8 +30,8 @@ PREFIXES: dict[str, str] = {
 FILE_BYTES = 256 << 20
 """Bytes of one numbered file, unless a single record has more."""
 
-PROBES = 50_000
-"""Questions asked of both access models, before no further policy point is begun: about a second."""
+PROBES = 20_000
+"""Questions asked of both access models, before no further policy point is begun: about half a second."""
 
 ACCESS_FILE = "access.jsonl"
 """The list of every access value and what became of it, below the folder of a result."""
