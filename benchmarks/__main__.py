@@ -33,7 +33,7 @@ def main() -> int:
     parser.add_argument("names", nargs="*", metavar="NAME", help=listed)
     parser.add_argument("--quick", action="store_true", help="fewer turns: for a first look, not for the record")
     parser.add_argument(
-        "--full", action="store_true", help="also 10,000,000 rows (pipelines), 1,000,000 entries (oud_ldif, oud_migration)"
+        "--full", action="store_true", help="also 10,000,000 rows (pipelines), 1,000,000 entries (oud_...)"
     )
     chosen = parser.parse_args()
     unknown = sorted(set(chosen.names) - NAMES.keys())
