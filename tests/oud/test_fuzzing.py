@@ -123,6 +123,11 @@ WORDS_OF_DEFINITIONS = (
 )  # fmt: skip
 
 
+def test_a_list_that_begins_with_its_separator_ends() -> None:
+    """Found by atheris: the reader waited for ever for a name."""
+    fuzzing.schema(b"( 2.5.6.6 NAME t.p STRUCTURAL MUST ( $) )")
+
+
 @given(_pieces(*WORDS_OF_DEFINITIONS), st.booleans())
 def test_definitions_keep_their_promises(data: bytes, begun: bool) -> None:
     """Any bytes; written back to the same definition."""

@@ -78,13 +78,16 @@ def superior_of(draft: Draft) -> str | None:
 
 
 def settle(drafts: Iterable[Draft], names: Names, book: Book) -> list[Draft]:
-    """Those whose superiors exist, each behind its own; references are spelled as what they lead to."""
+    """Those whose superiors exist, each behind its own; references are spelled as what they lead to.
+
+    Fixes that come later may take a superior away; then ``ordered`` is due again.
+    """
     left = sorted(drafts, key=lambda draft: oid_order(draft.element.oid))
     left = _with_superiors(left, names, book)
     for circle in _circles(left, names):
         _break_circle(circle, names, book)
     left = _with_superiors([draft for draft in left if _is_carried(draft, names)], names, book)
-    return _ordered(left, names)
+    return ordered(left, names)
 
 
 def _is_carried(draft: Draft, names: Names) -> bool:
@@ -159,7 +162,7 @@ def _break_circle(circle: list[Draft], names: Names, book: Book) -> None:
             names.forget(draft)
 
 
-def _ordered(drafts: list[Draft], names: Names) -> list[Draft]:
+def ordered(drafts: list[Draft], names: Names) -> list[Draft]:
     """Superiors first; among equals, by OID."""
     below: dict[int, list[Draft]] = defaultdict(list)
     ready: list[tuple[tuple[int, list[tuple[int, str]], str], int, Draft]] = []

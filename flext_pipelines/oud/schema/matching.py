@@ -75,10 +75,24 @@ def fix_matching(draft: Draft, book: Book) -> None:
             fixed[slot] = _spelled(draft, book, slot, written)
     for slot in ("substring", "ordering", "equality"):
         _put_into_place(draft, book, fixed, slot)
-    if element.superior is None and fixed["equality"] is None:
-        fixed["equality"] = _equality_beside(draft, book, fixed)
     if fixed != slots:
         draft.change(**fixed)
+
+
+def fix_equality(draft: Draft, book: Book) -> None:
+    """Give an attribute that inherits none the equality rule that goes with its others: slapd refuses these alone."""
+    element = draft.element
+    assert isinstance(element, AttributeType)
+    if element.superior is not None or element.equality is not None:
+        return
+    for clause, written in (("SUBSTR", element.substring), ("ORDERING", element.ordering)):
+        rule = rule_of(book.target, written) if written is not None else None
+        found = partner(book.target, rule, "equality") if rule is not None else None
+        if found is not None:
+            told = f"{clause} {written} stands without EQUALITY, which some servers refuse"
+            book.note("info", draft, "equality", told, f"EQUALITY {found}")
+            draft.change(equality=found)
+            return
 
 
 def _spelled(draft: Draft, book: Book, slot: Slot, written: str) -> str | None:
@@ -97,19 +111,6 @@ def _spelled(draft: Draft, book: Book, slot: Slot, written: str) -> str | None:
     severity: Severity = "warning" if written.lower() == "accessdirectivematch" else "info"
     book.note(severity, draft, "matching-rule", f"{clause} {written}: no server spells it so", f"{clause} {rule.name}")
     return rule.name
-
-
-def _equality_beside(draft: Draft, book: Book, fixed: dict[Slot, str | None]) -> str | None:
-    """The equality rule that goes with the others: slapd refuses SUBSTR and ORDERING alone."""
-    for slot in ("substring", "ordering"):
-        written = fixed[slot]
-        rule = rule_of(book.target, written) if written is not None else None
-        found = partner(book.target, rule, "equality") if rule is not None else None
-        if found is not None:
-            told = f"{CLAUSES[slot]} {written} stands without EQUALITY, which some servers refuse"
-            book.note("info", draft, "equality", told, f"EQUALITY {found}")
-            return found
-    return None
 
 
 def _put_into_place(draft: Draft, book: Book, fixed: dict[Slot, str | None], slot: Slot) -> None:

@@ -14,12 +14,13 @@ from typing import TYPE_CHECKING
 from flext_pipelines.errors import InternalError, SchemaSyntaxError
 from flext_pipelines.oud.schema.attributes import fix_attribute, fix_usage
 from flext_pipelines.oud.schema.classes import fix_class, fix_superiors
-from flext_pipelines.oud.schema.closure import Names, settle
+from flext_pipelines.oud.schema.closure import Names, ordered, settle
 from flext_pipelines.oud.schema.conflicts import leave_out_owned, leave_out_repeated
 from flext_pipelines.oud.schema.definitions import parse_definition
 from flext_pipelines.oud.schema.drafts import Book, Draft
 from flext_pipelines.oud.schema.elements import AttributeType, ClassKind, ObjectClass, write_definition
 from flext_pipelines.oud.schema.findings import Finding, Severity
+from flext_pipelines.oud.schema.matching import fix_equality
 from flext_pipelines.oud.schema.reading import OidSchema, read_all
 from flext_pipelines.oud.schema.scanner import NUMERIC_OID
 from flext_pipelines.oud.schema.spelling import fix_spelling
@@ -146,6 +147,7 @@ def migrate_schema(
     _align_usages(attributes, attribute_names, book)
     for draft in attributes:
         fix_usage(draft, book)
+        fix_equality(draft, book)
     class_names = Names("objectClass", classes, book)
     for draft in classes:
         fix_superiors(draft, class_names, book, {name.lower(): kind for name, kind in (kinds or {}).items()})
@@ -153,7 +155,7 @@ def migrate_schema(
     for draft in classes:
         fix_class(draft, class_names, attribute_names, book)
     read = sum(one.kind in ("attributeType", "objectClass") for one in schema.definitions)
-    return _migration(book, attributes, classes, read)
+    return _migration(book, ordered(attributes, attribute_names), ordered(classes, class_names), read)
 
 
 def _migration(book: Book, attributes: list[Draft], classes: list[Draft], read: int) -> SchemaMigration:

@@ -186,11 +186,12 @@ class Scanner:
         oids: list[str] = []
         while not self.take(")"):
             start = self.position
-            if oids and not self.take("$"):
+            if self.take("$"):
+                if not oids or self.peek() in ("$", ")"):
+                    self.odd("list", f"a $ of {keyword} with no name beside it", "left out", start)
+                    continue
+            elif oids:
                 self.odd("list", f"no $ between the names of {keyword}", "read as if there were one", start)
-            elif self.peek() in ("$", ")"):
-                self.odd("list", f"a $ of {keyword} with no name beside it", "left out", self.position)
-                continue
             oids.append(self.oid(keyword))
         if not oids:
             self.odd("list", f"the list of {keyword} is empty", "left out", self.position)
