@@ -7,6 +7,7 @@ What belongs here: the Protocol's methods, each one call of an operation or a vi
 from __future__ import annotations
 
 import datetime as dt
+import logging
 import threading
 import time
 from typing import TYPE_CHECKING, TypeVar
@@ -63,6 +64,8 @@ if TYPE_CHECKING:
     from flext_pipelines.wms.transaction import Transaction
 
     P = TypeVar("P", bound=Performed)
+
+log = logging.getLogger("flext.wms")
 
 _SECRET = sa.select(wms_meta.c.text).where(wms_meta.c.name == sa.literal_column("'cursor'"))
 
@@ -203,9 +206,16 @@ class DatabaseBackend:
         if not self._forgotten:
             with self._lock:
                 if not self._forgotten:
-                    self._outcomes.forget(now - self._retention)
                     self._forgotten = True
+                    self._forget(now - self._retention)
         return Call(command, request, actor=actor, key=key, now=now)
+
+    def _forget(self, before: dt.datetime) -> None:
+        """Old outcomes go once per process; if that fails, the command itself says whether the database is well."""
+        try:
+            self._outcomes.forget(before)
+        except FlextError as error:
+            log.warning("Old outcomes could not be removed: %s", error)
 
     def _signing(self) -> Cursors:
         if self._cursors is None:

@@ -48,7 +48,7 @@ class Numbers:
 
     def fetch(self, transaction: Transaction, count: int) -> range:
         """A new block, of a transaction of its own; it counts only when that is committed: then ``keep`` it."""
-        size = max(_BLOCK, count)
+        size = max(_BLOCK, 2 * count)  # a transaction that wants many will want more
         transaction.send(ADVANCE, counter="next_id", size=size)
         row = transaction.row(READ, counter="next_id")
         assert row is not None

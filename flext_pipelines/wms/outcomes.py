@@ -123,6 +123,7 @@ class Outcomes:
                     answer = work(transaction)
                     transaction.send(KEEP, wanted=call.key, answer_text=answer.model_dump_json())
             except NumbersMissingError as missing:
+                turns.restart()
                 self._fetch_numbers(missing.count)
             except SendAgainError:
                 turns.restart()

@@ -15,6 +15,7 @@ import threading
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, cast
 
+from flext_pipelines.wms.again import NumbersMissingError
 from flext_pipelines.wms.engine import READING
 from flext_pipelines.wms.failures import foreign, translate, verdict
 from flext_pipelines.wms.numbers import Numbers
@@ -36,12 +37,13 @@ class Transaction:
         committing: The COMMIT was sent: if the connection is lost now, only the database knows whether it was kept.
     """
 
-    __slots__ = ("_connection", "_database", "_driver", "committing")
+    __slots__ = ("_connection", "_database", "_driver", "_numbered", "committing")
 
     def __init__(self, database: WmsDatabase, connection: Connection) -> None:
         self._database = database
         self._connection = connection
         self._driver: Any = connection.connection.cursor() if database.direct else None
+        self._numbered = 0
         self.committing = False
 
     def rows(self, statement: Executable, **values: object) -> list[Row]:
@@ -81,9 +83,14 @@ class Transaction:
         """So many new ids.
 
         Raises:
-            NumbersMissingError: Too few are at hand; the transaction is sent again after more were fetched.
+            NumbersMissingError: Too few are at hand for all that this transaction has wanted so far; it is sent again
+                after as many were fetched.
         """
-        return self._database.numbers.take(count)
+        self._numbered += count
+        try:
+            return self._database.numbers.take(count)
+        except NumbersMissingError:
+            raise NumbersMissingError(self._numbered) from None
 
 
 class WmsDatabase:
