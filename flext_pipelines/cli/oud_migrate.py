@@ -36,6 +36,7 @@ _MOST_SHOWN = 30
 @click.option("--base-dn", required=True, help="The subtree that migrates.")
 @click.option("--out", help="Folder of the result; it is there when everything in it is whole.")
 @click.option("--schema", help="Schema LDIF: an export of cn=subschemasubentry.")
+@click.option("--owned-schema", help="The target's own schema, an export of cn=schema; by default what every OUD has.")
 @click.option("--target-base", help="Another name for the base in the new directory.")
 @click.option("--root-policy", help="LDIF with the root DSE's orclaci values, which no subtree export holds.")
 @click.option("--rules", help="YAML file with rules over the built-in ones.")

@@ -38,6 +38,7 @@ _MEGABYTE = 1 << 20
 InputFile = Field(min_length=1, description="Data LDIF, exported by ldifwrite or `ldapsearch -L`.")
 BaseDn = Field(min_length=1, description="The subtree that migrates.")
 SchemaFile = Field(default=None, min_length=1, description="Schema LDIF: cn=subschemasubentry.")
+OwnedSchema = Field(default=None, min_length=1, description="The target's own schema: an export of cn=schema.")
 TargetBase = Field(default=None, min_length=1, description="Another name for the base in the new directory.")
 RootPolicy = Field(default=None, min_length=1, description="LDIF with the root DSE's orclaci values.")
 RulesFile = Field(default=None, min_length=1, description="YAML with rules over the built-in ones.")
@@ -63,6 +64,7 @@ class MigrateOUDDataCommand(Command[Migration]):
     base_dn: str = BaseDn
     output_dir: str = Field(min_length=1, description="Folder of the result.")
     schema_file: str | None = SchemaFile
+    owned_schema: str | None = OwnedSchema
     target_base: str | None = TargetBase
     root_policy: str | None = RootPolicy
     rules: str | None = RulesFile
@@ -98,6 +100,7 @@ class DiagnoseOUDDataQuery(Query[Report]):
     input_file: str = InputFile
     base_dn: str = BaseDn
     schema_file: str | None = SchemaFile
+    owned_schema: str | None = OwnedSchema
     target_base: str | None = TargetBase
     root_policy: str | None = RootPolicy
     rules: str | None = RulesFile
@@ -222,7 +225,7 @@ def launch_oud_migration(command: LaunchOUDMigrationCommand, *, runs: Runs, cont
     wanted = command.migration
     phases = PHASES[PHASES.index(wanted.from_phase) : PHASES.index(wanted.to_phase) + 1]
     payload = wanted.model_dump(mode="json", exclude_unset=True, exclude={"from_phase", "to_phase"})
-    for name in ("input_file", "schema_file", "root_policy", "rules", "output_dir"):
+    for name in ("input_file", "schema_file", "owned_schema", "root_policy", "rules", "output_dir"):
         if payload.get(name):
             payload[name] = str(Path(payload[name]).absolute())  # the run may be performed elsewhere
     with listening(context.on_progress):

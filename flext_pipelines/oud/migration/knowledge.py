@@ -38,6 +38,7 @@ class Knowledge:
         return migrate_schema(
             self.plan.schema_file,
             renames={**rules.attributes.rename, **rules.classes.rename} if self.plan.schema_file else None,
+            owned=self.plan.owned_schema,
             lenient=not self.plan.strict,
         )
 

@@ -50,6 +50,7 @@ class MigrationPlan(Value):
         base_dn: The subtree that migrates.
         out: Folder of the result. It is there when the result is whole, and not before.
         schema_file: Schema LDIF; None migrates no schema of its own.
+        owned_schema: The target's own schema, an export of cn=schema; None is what every OUD has.
         target_base: What the base is called in the new directory; None keeps its name.
         root_policy: LDIF with the root DSE's access values, which no subtree export holds.
         rules: YAML file of rules beside the built-in ones.
@@ -67,6 +68,7 @@ class MigrationPlan(Value):
     base_dn: str
     out: Path
     schema_file: Path | None = None
+    owned_schema: Path | None = None
     target_base: str | None = None
     root_policy: Path | None = None
     rules: Path | None = None
@@ -86,13 +88,17 @@ class MigrationPlan(Value):
 
     def inputs(self) -> dict[str, Path]:
         """The files that are read, by what they are."""
-        named = {"export": self.export, "schema": self.schema_file, "root policy": self.root_policy,
-                 "rules": self.rules}  # fmt: skip
+        named = {
+            "export": self.export, "schema": self.schema_file, "owned schema": self.owned_schema,
+            "root policy": self.root_policy, "rules": self.rules,
+        }  # fmt: skip
         return {name: path for name, path in named.items() if path is not None}
 
     def shapes_result(self) -> dict[str, object]:
         """The options that the result depends on; how many workers made it, and where, are not among them."""
-        return self.model_dump(mode="json", exclude={"export", "out", "schema_file", "root_policy", "rules", "workers"})
+        return self.model_dump(
+            mode="json", exclude={"export", "out", "schema_file", "owned_schema", "root_policy", "rules", "workers"}
+        )
 
 
 def begins_before(phase: Phase, other: Phase) -> bool:

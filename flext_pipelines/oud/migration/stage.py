@@ -31,9 +31,9 @@ _STATE = "state.json"
 FORMAT = 1
 
 _FIRST_USED: dict[str, Phase] = {
-    "export": "read", "schema": "schema", "rules": "schema", "root policy": "acls", "flavour": "acls", "ssf": "acls",
-    "probes": "acls", "file_bytes": "hierarchy", "version_line": "hierarchy", "merge_aci": "hierarchy",
-    "strict": "read",
+    "export": "read", "schema": "schema", "rules": "schema", "owned schema": "schema", "root policy": "acls",
+    "flavour": "acls", "ssf": "acls", "probes": "acls", "file_bytes": "hierarchy", "version_line": "hierarchy",
+    "merge_aci": "hierarchy", "strict": "read",
 }  # fmt: skip
 """The phase that first uses an input or option: going on from there, or from before, it may be another."""
 
