@@ -54,6 +54,7 @@ class Named(NamedTuple):
         depth: RDNs of its name in the target.
         excluded: Why it is left out, if it is.
         excepted: Classes that are taken along all the same.
+        old: Types and values of the RDN that the entry had, when it is another now: of a base that moves.
     """
 
     pairs: tuple[tuple[bytes, bytes], ...]
@@ -62,6 +63,7 @@ class Named(NamedTuple):
     depth: int
     excluded: Excluded | None = None
     excepted: frozenset[bytes] = frozenset()
+    old: tuple[tuple[bytes, bytes], ...] = ()
 
 
 class Places:
@@ -130,6 +132,8 @@ class Places:
         """What is known of a parent, as written; None when it is no DN."""
         known = self._remembered.get(parent)
         if known is None:
+            if not parent.strip(b" "):
+                return None
             try:
                 known = self._found(parse_dn(parent), parent)
             except DnError:
@@ -168,8 +172,11 @@ class Places:
         if not dn.rdns:
             return Named((), b"", None, 0, Excluded("root-dse", "the root DSE is the server's own"), frozenset())
         place = self._found(dn, written)
-        pairs = tuple((self._type(ava.type).encode(), ava.value) for ava in dn.rdns[0])
-        return Named(pairs, place.key, place.dn, place.depth, place.excluded, place.excepted)
+        pairs = _pairs(dn if place.dn is None else parse_dn(place.dn))
+        old = tuple((self._type(name.decode()).encode(), value) for name, value in _pairs(dn))
+        return Named(
+            pairs, place.key, place.dn, place.depth, place.excluded, place.excepted, () if pairs == old else old
+        )
 
     def moved(self, value: bytes) -> bytes:
         """A value that holds a name, as the target has it; the same bytes when it is no name of the source."""
@@ -205,6 +212,11 @@ class Places:
             return written
         rdns = tuple(tuple(Ava(self._type(ava.type), ava.value, ava.ber) for ava in rdn) for rdn in dn.rdns)
         return written if rdns == dn.rdns else bytes(Dn(rdns))
+
+
+def _pairs(dn: Dn) -> tuple[tuple[bytes, bytes], ...]:
+    """Attribute types and values of the first RDN."""
+    return tuple((ava.type.encode(), ava.value) for ava in dn.rdns[0]) if dn.rdns else ()
 
 
 def _named_dn(text: str, what: str) -> Dn:

@@ -113,6 +113,7 @@ class Planner:
         self._drop = {name.lower(): why for why, names in rules.attributes.drop.items() for name in names}
         self._rename = {old.lower(): new for old, new in rules.attributes.rename.items()}
         self._values = {name.lower(): rule for name, rule in rules.values.items()}
+        self._made_by_rules = {(rule.to or name).lower() for name, rule in rules.values.items()}
         self._passwords = frozenset(name.lower() for name in rules.passwords.attributes)
         self._fill = {name.lower(): (name, value) for name, value in rules.attributes.fill.items()}
         self._phases = tuple(
@@ -128,7 +129,7 @@ class Planner:
             values = b"|".join(re.escape(value.encode()) for value in rule.map)
             if values and len(rule.map) <= _MOST_MAPPED:
                 whole.append(re.escape(name.encode()) + rb": *+(?:" + values + rb") *+(?![^\n])")
-        return re.compile(rb"\n((?i:" + b"|".join(whole) + rb")|[^:]++(?:: *+(?![^\n]))?+)")
+        return re.compile(rb"\n((?i:" + b"|".join(whole) + rb")|[^:]++(?:::?+ *+(?![^\n]))?+)")
 
     def plan(self, names: Sequence[bytes], naming_types: Sequence[bytes], counts: Sequence[int] | None = None) -> Plan:
         """The plan for a kind of entry.
@@ -154,7 +155,7 @@ class Planner:
         classes = self._classes.judged(values, naming_types)
         self._write_classes(draft, classes)
         self._ask_schema(draft, classes, naming_types)
-        self._demand(draft, classes)
+        self._demand(draft, classes, naming_types)
         return self._finished(draft, classes, frozenset(value.lower() for value in values), naming_types, counts)
 
     def _named(self, draft: _Draft, place: int, written: bytes, count: int) -> None:
@@ -222,7 +223,9 @@ class Planner:
         else:
             facts = self._view.attribute(line.new_attribute)
             rules = self._rules.attributes
-            judging = None if facts is None else judged(facts.syntax, rules, line.new_attribute, new, self._findings)
+            judging = None
+            if facts is not None and line.new_attribute not in self._made_by_rules:
+                judging = judged(facts.syntax, rules, line.new_attribute, new, self._findings)
             line.step, line.may_go = judging, judging is not None and rules.invalid == "drop"
             if judging is None and new is not None:
                 line.step = renamed(new)
@@ -273,7 +276,7 @@ class Planner:
             if not line.kept or line.declared or line.attribute == "objectclass":
                 continue
             if view.operational(name):
-                if self._rules.attributes.operational == "drop":
+                if name not in self._made_by_rules and self._rules.attributes.operational == "drop":
                     draft.drop(line, "server-maintained")
                 continue
             if not view.knows_attribute(name):
@@ -306,9 +309,13 @@ class Planner:
             draft.drop(line, code)
             draft.notes.append(Note(code, line.attribute, f"{what} {name}: it is left out"))
 
-    def _demand(self, draft: _Draft, judged: Judged) -> None:
+    def _demand(self, draft: _Draft, judged: Judged, naming_types: Sequence[bytes]) -> None:
         """What the classes demand and the entry has not."""
         have = {self._canonical(line.new_attribute) for line in draft.lines if line.kept}
+        if judged.left:
+            have.add("objectclass")
+        if self._rules.names.missing_rdn_value == "add":
+            have |= {self._canonical(one.decode()) for one in naming_types}
         for missing in sorted(judged.must - have):
             name, value = next((self._fill[one] for one in (missing, *self._view.names(missing)) if one in self._fill),
                                (missing, None))  # fmt: skip

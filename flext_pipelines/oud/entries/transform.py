@@ -81,11 +81,11 @@ class EntryTransform:
         self._places = Places(
             rules, source_base, target_base, renamed, hyphens=rules.attributes.underscores == "hyphens"
         )
-        self._pattern_after = pattern_after
+        self._pattern_after = max(pattern_after, 1)
         self._findings = Findings()
         self._planner = Planner(rules, view, self._places, self._findings)
         self._known = self._places.known
-        self._plain_name = re.compile(rb"dn: " + self._places.plain_rdn() + rb",([^\n]*+)\n").match
+        self._plain_name = re.compile(rb"dn: " + self._places.plain_rdn() + rb",([^\n]++)\n").match
         self._names = self._planner.names_pattern().findall
         self._plans: dict[tuple[bytes, ...], Plan] = {}
         self._patterns: dict[tuple[bytes, int], list[Plan]] = {}
@@ -179,6 +179,8 @@ class EntryTransform:
         if left_out is not None:
             return left_out
         assert isinstance(found, Named)
+        if found.old:
+            record = _with_new_name(record, found)
         kind = (*self._names(record.text), b"+".join([pair[0] for pair in found.pairs]))
         plan = self._plans.get(kind)
         if plan is None:
@@ -378,6 +380,21 @@ def _under(place: Place, rdn: bytes) -> tuple[bytes, bytes | None, int]:
     if dn is not None:
         dn = rdn + b"," + dn if dn else rdn
     return (key + b"," + place.key if place.key else key), dn, place.depth + 1
+
+
+def _with_new_name(record: Record, named: Named) -> Record:
+    """An entry whose RDN changes, with the new value in place of the old one, as a rename does it.
+
+    An old value of another attribute stays: a class may demand it.
+    """
+    new = dict(named.pairs)
+    replaced = {}
+    for name, value in named.old:
+        if name in new:
+            wanted = text_key(value)
+            left = [one for one in record.values(name) if text_key(one) != wanted]
+            replaced[name] = [new[name], *left]
+    return record.edit(replace=replaced) if replaced else record
 
 
 def _marked(raw: bytes) -> bytes:

@@ -135,7 +135,7 @@ class NameValues:
         self._new_name = new_name
         self._places = places
         self._findings = findings
-        self._plain = re.compile(rb"[^:]++: " + places.plain_rdn() + rb",([^\0]*+)").fullmatch
+        self._plain = re.compile(rb"[^:]++: " + places.plain_rdn() + rb",([^\0]++)").fullmatch
 
     def step(self, line: bytes) -> bytes:
         """The line in the target."""

@@ -1,0 +1,4 @@
+"""Tests of the rules of a migration.
+
+What belongs here: files of rules. What does not: entries.
+"""
