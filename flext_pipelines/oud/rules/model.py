@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
+from pydantic_core import PydanticCustomError
 
 AttributeName = Annotated[
     str, StringConstraints(pattern=r"^(?:[A-Za-z][A-Za-z0-9_-]*|[0-9]+(?:\.[0-9]+)*)(?:;[A-Za-z0-9_-]+)*$")
@@ -173,13 +174,19 @@ class MigrationRules(_Rules):
     def _agree(self) -> MigrationRules:
         """Rules that contradict each other are an error here and not an accident later."""
         dropped = {name.lower(): why for why, names in self.attributes.drop.items() for name in names}
+        own = {name.lower() for name in self.values}
         for name in self.attributes.rename:
-            if name.lower() in dropped:
-                raise ValueError(f"attributes.rename: {name} is dropped, too ({dropped[name.lower()]})")
-        for name in self.values:
-            if name.lower() in dropped:
-                raise ValueError(f"values: {name} is dropped, too ({dropped[name.lower()]})")
-        for name in (*self.passwords.attributes, *self.values):
-            if name.lower() in {old.lower() for old in self.attributes.rename}:
-                raise ValueError(f"attributes.rename: {name} has a rule of its own; give the new name there")
+            if name.lower() in own:
+                raise _contradiction(
+                    ("attributes", "rename", name), "it has a rule under values; give the new name there, as `to`"
+                )
+        for path, names in ((("attributes", "rename"), self.attributes.rename), (("values",), self.values)):
+            for name in names:
+                if name.lower() in dropped:
+                    why = dropped[name.lower()]
+                    raise _contradiction((*path, name), f"it is dropped, too, by attributes.drop.{why}")
         return self
+
+
+def _contradiction(path: tuple[str, ...], reason: str) -> PydanticCustomError:
+    return PydanticCustomError("contradiction", "{reason}", {"reason": reason, "path": path})

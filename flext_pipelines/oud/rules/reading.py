@@ -168,7 +168,7 @@ class _Problem(NamedTuple):
 
 
 def _explained(error: ErrorDetails) -> _Problem:
-    path = tuple(part for part in error["loc"] if part != "[key]")
+    path = tuple(part for part in (*error["loc"], *error.get("ctx", {}).get("path", ())) if part != "[key]")
     reason = error["msg"].removeprefix("Value error, ")
     if error["type"] == "extra_forbidden":
         allowed = _fields_at(path[:-1])
@@ -299,10 +299,11 @@ def _optional(schema: Any) -> Any:  # noqa: ANN401  any JSON value
         about = {"description": made.pop("description")} if "description" in made else {}
         change = {"type": "object", "properties": edits, "additionalProperties": False}
         return {"anyOf": [made, change], **about}
-    if made.get("type") == "object" and isinstance(made.get("additionalProperties"), dict):
-        made["additionalProperties"] = {"anyOf": [made["additionalProperties"], {"type": "null"}]}
-        if "patternProperties" in made:
-            made["patternProperties"] = {
-                pattern: {"anyOf": [value, {"type": "null"}]} for pattern, value in made["patternProperties"].items()
-            }
+    null = {"type": "null"}
+    if isinstance(made.get("additionalProperties"), dict):
+        made["additionalProperties"] = {"anyOf": [made["additionalProperties"], null]}
+    if "patternProperties" in made:
+        made["patternProperties"] = {
+            pattern: {"anyOf": [value, null]} for pattern, value in made["patternProperties"].items()
+        }
     return made

@@ -147,6 +147,17 @@ def test_a_site_decides_on_clear_and_unknown_passwords(migration: Make) -> None:
             migration(f"passwords: {{{site}: reject}}").person(b"userpassword: " + value + b"\n")
 
 
+def test_a_password_attribute_may_be_renamed(migration: Make) -> None:
+    """Its values are looked at all the same."""
+    made = migration(
+        "attributes: {rename: {examplePassword: userPassword}}\npasswords: {attributes: {add: [examplePassword]}}"
+    )
+    kept = made.person(b"examplepassword: " + hashed("SSHA", 28) + b"\nexamplepassword: {MD4}x\n")
+
+    assert attributes(kept)[b"userpassword"] == [hashed("SSHA", 28)]
+    assert codes(kept) == ["password-scheme"]
+
+
 def test_a_real_hash_of_every_kind_is_taken_as_whole(migration: Make) -> None:
     """The digests that Python makes, with salts of 4 to 16 bytes."""
     made = migration()
