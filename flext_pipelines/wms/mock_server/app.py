@@ -154,6 +154,7 @@ class MockServer:
             try:
                 target = f"{request.url.path}?{request.url.query}"
                 fault = self.faults.next(request.method, target, request.headers.get(HEADER, ""))
+                self._stage.settle()  # what has waited long enough in the stage tables is there for every reader
                 if self.latency_seconds:
                     await asyncio.sleep(self.latency_seconds)
                 response = await self._with_fault(request, fault, handler)

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 def make_server(
     *, orders: int = 200, database: SecretStr | None = None, user: str = "mock", password: SecretStr | None = None,
     tenant: str = "mock", latency_seconds: float = 0.0, zone: dt.tzinfo | None = None, over_receipt_percent: float = 0,
+    stage_delay_seconds: float = 0.1,
     more_users: tuple[User, ...] = (),
 ) -> MockServer:  # fmt: skip
     """A server over made-up rows, or over the rows of a database.
@@ -34,6 +35,7 @@ def make_server(
         latency_seconds: How long every answer takes at least.
         zone: The offset that date-times are shown in; None shows them without one.
         over_receipt_percent: How much more than was shipped may be received.
+        stage_delay_seconds: How long asynchronous data wait in the stage tables.
         more_users: Others who may log in.
 
     Raises:
@@ -47,6 +49,7 @@ def make_server(
         latency_seconds=latency_seconds,
         zone=zone,
         over_receipt_percent=over_receipt_percent,
+        stage_delay_seconds=stage_delay_seconds,
     )
 
 
