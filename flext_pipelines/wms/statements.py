@@ -111,8 +111,6 @@ PLACE = (
     .where(location.c.barcode == sa.bindparam("barcode"))
 )
 _ITEM = sa.select(item.c.id, item.c.code, item.c.perishable_flg, item.c.barcode)
-ITEM_BY_CODE = _ITEM.where(item.c.code == sa.bindparam("code"))
-ITEM_BY_BARCODE = _ITEM.where(item.c.barcode == sa.bindparam("barcode")).order_by(item.c.id)
 
 
 @cache

@@ -89,6 +89,21 @@ class Exact(TypeDecorator[Decimal]):
             return dialect.type_descriptor(_SqliteNumeric(numeric.precision or 18, numeric.scale or 0))
         return numeric
 
+    def result_processor(self, dialect: Dialect, coltype: object) -> Callable[[Any], Decimal | None] | None:
+        """The declared scale on Oracle too, whose NUMBER keeps no zeros at its end."""
+        inner = super().result_processor(dialect, coltype)
+        if dialect.name != "oracle":
+            return inner
+        numeric = self.impl_instance
+        assert isinstance(numeric, Numeric)
+        step = Decimal(1).scaleb(-(numeric.scale or 0))
+
+        def exact(value: Any) -> Decimal | None:  # noqa: ANN401  what the driver gives
+            found = inner(value) if inner else value
+            return None if found is None else Decimal(found).quantize(step)
+
+        return exact
+
 
 def _id() -> Column[int]:
     # SQLite gives an automatic row id only to INTEGER; the others need 64 bits.
