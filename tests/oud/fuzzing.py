@@ -12,7 +12,8 @@ from __future__ import annotations
 
 import io
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from types import FunctionType
 
 from flext_pipelines.errors import AciSyntaxError, DnError, LdifError, SchemaSyntaxError
 from flext_pipelines.oud.acl.aci import Flavour, write_aci
@@ -169,12 +170,22 @@ TARGETS: dict[str, Callable[[bytes], None]] = {
 }  # fmt: skip
 
 
+def _functions() -> Iterator[FunctionType]:
+    """Everything that the parsers are made of, so that the search follows their branches."""
+    for name, module in list(sys.modules.items()):
+        if name.startswith("flext_pipelines.oud"):
+            here = [value for value in vars(module).values() if getattr(value, "__module__", "") == name]
+            inside = [found for value in here if isinstance(value, type) for found in vars(value).values()]
+            yield from (found for found in (*here, *inside) if isinstance(found, FunctionType))
+
+
 def main() -> None:
     """Fuzz the parser that the command line names."""
     import atheris  # type: ignore[import-untyped]  # a tool that is installed when it is wanted
 
     name, *options = sys.argv[1:]
-    atheris.instrument_func(TARGETS[name])
+    for function in _functions():
+        atheris.instrument_func(function)
     atheris.Setup([sys.argv[0], *options], TARGETS[name])
     atheris.Fuzz()
 
