@@ -158,19 +158,17 @@ class DatabaseBackend:
     def inventory(self, request: StockFilter) -> StockPage:
         """A page of stock; see ``views.stock.stock_page``."""
         cursors = self._signing()
-        with self._database.reading() as connection:
-            return stock_page(connection, request, cursors, self._clock().date())
+        today = self._clock().date()
+        return self._database.read(lambda reader: stock_page(reader, request, cursors, today))
 
     def orders(self, request: OrderFilter) -> OrderPage:
         """A page of orders; see ``views.orders.order_page``."""
         cursors = self._signing()
-        with self._database.reading() as connection:
-            return order_page(connection, request, cursors, self._labels)
+        return self._database.read(lambda reader: order_page(reader, request, cursors, self._labels))
 
     def shipment(self, request: ShipmentNamed) -> ShipmentStatus:
         """How a shipment stands; see ``views.shipments.shipment_status``."""
-        with self._database.reading() as connection:
-            return shipment_status(connection, request, self._labels)
+        return self._database.read(lambda reader: shipment_status(reader, request, self._labels))
 
     def outcome(self, request: OutcomeAsked) -> CommandOutcome:
         """What came of a command; see ``outcomes.Outcomes.outcome``."""
@@ -183,13 +181,12 @@ class DatabaseBackend:
         version: str | None = None
         checked = ["connection", "schema"]
         try:
-            with self._database.reading() as connection:
-                connection.execute(_SECRET)
-                seconds = time.perf_counter() - started
-                numbers = ".".join(str(part) for part in engine.dialect.server_version_info or ())
-                version = f"{engine.dialect.name} {numbers}".strip()
-                found = problems(connection) if request.deep else []
-                checked += list(CHECKS) if request.deep else []
+            self._database.read(lambda reader: reader.row(_SECRET))
+            seconds = time.perf_counter() - started
+            numbers = ".".join(str(part) for part in engine.dialect.server_version_info or ())
+            version = f"{engine.dialect.name} {numbers}".strip()
+            found = self._database.read(problems) if request.deep else []
+            checked += list(CHECKS) if request.deep else []
         except FlextError as error:
             seconds, found = time.perf_counter() - started, [str(error)]
         return WmsHealth(
@@ -219,6 +216,7 @@ class DatabaseBackend:
 
     def _signing(self) -> Cursors:
         if self._cursors is None:
-            with self._database.reading() as connection:
-                self._cursors = Cursors(str(connection.scalar(_SECRET)))
+            row = self._database.read(lambda reader: reader.row(_SECRET))
+            assert row is not None
+            self._cursors = Cursors(row[0])
         return self._cursors

@@ -147,8 +147,7 @@ class Outcomes:
         """
         import json
 
-        with self._database.reading() as connection:
-            row = connection.execute(LOOK, {"wanted": key}).one_or_none()
+        row = self._database.read(lambda reader: reader.row(LOOK, wanted=key))
         if row is None:
             return CommandOutcome(key=key, performed=False)
         answer = json.loads(row[2]) if row[2] else None
@@ -175,8 +174,7 @@ class Outcomes:
 
     def _known(self, call: Call, answer_type: type[P], *, own: bool) -> P | None:
         """The answer that is kept under the key; None when it went in the meantime."""
-        with self._database.reading() as connection:
-            row = connection.execute(LOOK, {"wanted": call.key}).one_or_none()
+        row = self._database.read(lambda reader: reader.row(LOOK, wanted=call.key))
         if row is None:
             return None
         if row[1] != call.fingerprint:

@@ -13,7 +13,7 @@ from __future__ import annotations
 import os
 import threading
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from flext_pipelines.wms.again import NumbersMissingError
 from flext_pipelines.wms.engine import READING
@@ -22,12 +22,42 @@ from flext_pipelines.wms.numbers import Numbers
 from flext_pipelines.wms.schema import bring_to_head
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from sqlalchemy import ClauseElement, Connection, Engine, Executable
 
     Row = Sequence[Any]
     """What a statement selects, in its order; which types those are is known to the statement only."""
+
+
+R = TypeVar("R")
+
+
+class Reader:
+    """Questions to the database, one after the other.
+
+    Each is planned for its own values: a plan for any values would not know how few rows a page has.
+    """
+
+    __slots__ = ("_connection", "_database", "_driver")
+
+    def __init__(self, database: WmsDatabase, connection: Connection) -> None:
+        self._database = database
+        self._connection = connection
+        self._driver: Any = connection.connection.cursor() if database.direct else None
+
+    def rows(self, statement: Executable, **values: object) -> list[Row]:
+        """What a statement selects."""
+        if self._driver is None:
+            return cast("list[Row]", self._connection.execute(statement, values).fetchall())
+        text, constants = self._database.prepared(statement)
+        self._driver.execute(text, {**constants, **values}, prepare=False)
+        return cast("list[Row]", self._driver.fetchall())
+
+    def row(self, statement: Executable, **values: object) -> Row | None:
+        """The first row that a statement selects, if there is one."""
+        found = self.rows(statement, **values)
+        return found[0] if found else None
 
 
 class Transaction:
@@ -140,9 +170,8 @@ class WmsDatabase:
                     connection.invalidate()
                 raise
 
-    @contextmanager
-    def reading(self) -> Iterator[Connection]:
-        """A connection for readers. One whose session was lost since its last use is replaced.
+    def read(self, work: Callable[[Reader], R]) -> R:
+        """Ask questions, and once more where the session was lost: reading changes nothing.
 
         Raises:
             UnavailableError: The database is away.
@@ -150,29 +179,28 @@ class WmsDatabase:
         """
         try:
             self._prepare()
-            with self._living() as connection:
-                yield connection
+            try:
+                return self._read(work)
+            except foreign(self.engine) as error:
+                if not verdict(error).lost:
+                    raise
+                return self._read(work)
         except foreign(self.engine) as error:
             raise translate(error, self.engine) from error
 
-    @contextmanager
-    def _living(self) -> Iterator[Connection]:
-        from sqlalchemy import text
-
-        connection = self.engine.connect().execution_options(**{READING: True})
-        try:
-            if self.engine.dialect.name == "postgresql":
-                try:
-                    connection.execute(text("SELECT 1"))
-                except foreign(self.engine) as error:
-                    if not verdict(error).lost:
-                        raise
-                    connection.close()
-                    self.engine.pool.dispose()
-                    connection = self.engine.connect().execution_options(**{READING: True})
-            yield connection
-        finally:
-            connection.close()
+    def _read(self, work: Callable[[Reader], R]) -> R:
+        with self.engine.connect() as plain:
+            options: dict[str, Any] = {READING: True}
+            if self.direct:
+                options["isolation_level"] = "AUTOCOMMIT"
+            connection = plain.execution_options(**options)
+            try:
+                return work(Reader(self, connection))
+            except foreign(self.engine) as error:
+                if verdict(error).lost:
+                    connection.invalidate()
+                    self.engine.dispose()  # the others of the pool are as old
+                raise
 
     def _prepare(self) -> None:
         if self._pid != os.getpid():  # a fork's copies of connections and ids are its parent's

@@ -23,6 +23,7 @@ from flext_pipelines.wms.requests import (
     StockFilter,
 )
 from flext_pipelines.wms.schema import bring_to_head
+from flext_pipelines.wms.transaction import WmsDatabase
 from flext_pipelines.wms.views.health import problems
 
 if TYPE_CHECKING:
@@ -177,8 +178,7 @@ class Warehouse:
 
     def problems(self) -> list[str]:
         """What is wrong with the stock; must be nothing, whatever was done."""
-        with self.engine.connect() as connection:
-            return problems(connection)
+        return WmsDatabase(self.engine).read(problems)
 
     def close(self) -> None:
         """Close the connections."""

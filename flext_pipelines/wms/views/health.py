@@ -13,7 +13,9 @@ from flext_pipelines.wms import status
 from flext_pipelines.wms.tables import allocation, inventory, order_dtl, stock_movement
 
 if TYPE_CHECKING:
-    from sqlalchemy import ColumnElement, Connection, Select
+    from sqlalchemy import ColumnElement, Select
+
+    from flext_pipelines.wms.transaction import Reader
 
 _CLOSE: sa.ColumnClause[float] = sa.literal_column("0.0005")
 """SQLite adds decimals as floats: half of the smallest quantity is as good as nothing."""
@@ -90,7 +92,7 @@ CHECKS: dict[str, tuple[str, Select[tuple[int]]]] = {
 """What is wrong, in words, and the question how often."""
 
 
-def problems(connection: Connection) -> list[str]:
+def problems(reader: Reader) -> list[str]:
     """What is wrong with the stock, in words; reads all of it."""
-    found = ((text, connection.scalar(statement) or 0) for text, statement in CHECKS.values())
+    found = ((text, reader.rows(statement)[0][0]) for text, statement in CHECKS.values())
     return [text.format(f"{count:,}") for text, count in found if count]

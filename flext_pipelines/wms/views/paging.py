@@ -129,7 +129,12 @@ def _sides(element: Beyond, compiler: SQLCompiler, options: dict[str, Any]) -> t
     return texts[:half], texts[half:]
 
 
-def beyond(columns: Sequence[sa.Column[Any]], key: Sequence[Key], *, descending: bool = False) -> Beyond:
-    """The rows after a key in the order of the columns, or before it where the order is descending."""
-    values = [sa.bindparam(None, value, type_=column.type) for column, value in zip(columns, key, strict=True)]
+def beyond(columns: Sequence[sa.Column[Any]], *, descending: bool = False) -> Beyond:
+    """The rows after a key in the order of the columns, or before it where that is descending; see ``key_values``."""
+    values = [sa.bindparam(f"after_{place}", type_=column.type) for place, column in enumerate(columns)]
     return (Before if descending else Beyond)(*columns, *values)
+
+
+def key_values(key: Sequence[Key]) -> dict[str, object]:
+    """The parameters of ``beyond``."""
+    return {f"after_{place}": part for place, part in enumerate(key)}

@@ -23,9 +23,8 @@ from flext_pipelines.wms.tables import (
 from flext_pipelines.wms.values import ShipmentLineStatus, ShipmentStatus
 
 if TYPE_CHECKING:
-    from sqlalchemy import Connection
-
     from flext_pipelines.wms.requests import ShipmentNamed
+    from flext_pipelines.wms.transaction import Reader
 
 _NUMBER: sa.BindParameter[str] = sa.bindparam("shipment_nbr")
 _SHIPMENT: sa.BindParameter[int] = sa.bindparam("shipment_id")
@@ -66,7 +65,7 @@ INBOUND_LINES = (
 )  # fmt: skip
 
 
-def shipment_status(connection: Connection, request: ShipmentNamed, labels: status.Labels) -> ShipmentStatus:
+def shipment_status(reader: Reader, request: ShipmentNamed, labels: status.Labels) -> ShipmentStatus:
     """How a shipment stands; of two with one number the outbound one, where no direction is given.
 
     Raises:
@@ -74,9 +73,9 @@ def shipment_status(connection: Connection, request: ShipmentNamed, labels: stat
     """
     found = None
     if request.direction != "inbound":
-        found = _outbound(connection, request.shipment_nbr, labels)
+        found = _outbound(reader, request.shipment_nbr, labels)
     if found is None and request.direction != "outbound":
-        found = _inbound(connection, request.shipment_nbr, labels)
+        found = _inbound(reader, request.shipment_nbr, labels)
     if found is None or (request.facility_code is not None and found.facility_code != request.facility_code):
         raise NotFoundError(
             f"There is no {request.direction + ' ' if request.direction else ''}shipment {request.shipment_nbr!r}"
@@ -87,11 +86,11 @@ def shipment_status(connection: Connection, request: ShipmentNamed, labels: stat
     return found
 
 
-def _outbound(connection: Connection, number: str, labels: status.Labels) -> ShipmentStatus | None:
-    row = connection.execute(OUTBOUND, {"shipment_nbr": number}).one_or_none()
+def _outbound(reader: Reader, number: str, labels: status.Labels) -> ShipmentStatus | None:
+    row = reader.row(OUTBOUND, shipment_nbr=number)
     if row is None:
         return None
-    lines = connection.execute(OUTBOUND_LINES, {"shipment_id": row[0]})
+    lines = reader.rows(OUTBOUND_LINES, shipment_id=row[0])
     return ShipmentStatus(
         shipment_nbr=number, direction="outbound", facility_code=row[1], status_id=row[2],
         status=labels.of("outbound", row[2]), closed=row[2] >= status.SHIPPED, order_nbr=row[3], carrier_code=row[4],
@@ -103,11 +102,11 @@ def _outbound(connection: Connection, number: str, labels: status.Labels) -> Shi
     )  # fmt: skip
 
 
-def _inbound(connection: Connection, number: str, labels: status.Labels) -> ShipmentStatus | None:
-    row = connection.execute(INBOUND, {"shipment_nbr": number}).one_or_none()
+def _inbound(reader: Reader, number: str, labels: status.Labels) -> ShipmentStatus | None:
+    row = reader.row(INBOUND, shipment_nbr=number)
     if row is None:
         return None
-    lines = connection.execute(INBOUND_LINES, {"shipment_id": row[0]})
+    lines = reader.rows(INBOUND_LINES, shipment_id=row[0])
     return ShipmentStatus(
         shipment_nbr=number, direction="inbound", facility_code=row[1], status_id=row[2],
         status=labels.of("inbound", row[2]), closed=row[2] >= status.RECEIVED, po_nbr=row[3], expected_ts=row[4],

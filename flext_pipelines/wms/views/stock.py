@@ -5,22 +5,24 @@ What belongs here: the question and its page. What does not: cursors (``paging``
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from functools import cache
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import sqlalchemy as sa
 
 from flext_pipelines.errors import NotFoundError
 from flext_pipelines.wms.tables import AVAILABLE, QUARANTINE, Exact, facility, inventory, item, location
 from flext_pipelines.wms.values import StockPage, StockRow
-from flext_pipelines.wms.views.paging import Cursors, Key, beyond
+from flext_pipelines.wms.views.paging import Cursors, beyond, key_values
 
 if TYPE_CHECKING:
     import datetime as dt
     from collections.abc import Sequence
 
-    from sqlalchemy import ColumnElement, Connection, Row, Select
+    from sqlalchemy import ColumnElement, Select
 
     from flext_pipelines.wms.requests import StockFilter
+    from flext_pipelines.wms.transaction import Reader, Row
 
 _KEYS = {
     "lot": (inventory.c.item_id, inventory.c.location_id, inventory.c.id),
@@ -28,65 +30,84 @@ _KEYS = {
     "item": (inventory.c.item_id,),
 }
 _QUANTITY = Exact(18, 3)
+_LOT = ("batch_nbr", "expiry_date", "status_code")
+
+FACILITY_ID = sa.select(facility.c.id).where(facility.c.code == sa.bindparam("name"))
+ITEM_ID = sa.select(item.c.id).where(item.c.code == sa.bindparam("name"))
+LOCATION_ID = sa.select(location.c.id).where(location.c.barcode == sa.bindparam("name"))
 
 
-def stock_page(connection: Connection, request: StockFilter, cursors: Cursors, today: dt.date) -> StockPage:
+class StockShape(NamedTuple):
+    """What tells the statements of questions apart; their values are parameters.
+
+    Attributes:
+        by: How fine the rows are.
+        filters: Columns of ``inventory`` that must have a value: ``facility_id``, ``item_id``, ``location_id``,
+            ``batch_nbr``; the parameter has the column's name.
+        follows: Whether a page has gone before.
+    """
+
+    by: Literal["lot", "location", "item"]
+    filters: tuple[str, ...] = ()
+    follows: bool = False
+
+
+def stock_page(reader: Reader, request: StockFilter, cursors: Cursors, today: dt.date) -> StockPage:
     """A page of stock.
 
     Raises:
         NotFoundError: The item, location or facility is not there.
         CursorRefusedError: The cursor is not of this search.
     """
-    conditions = _conditions(connection, request)
-    key = cursors.read(request, request.cursor) if request.cursor else None
-    rows = connection.execute(stock_statement(request, conditions, key, today)).all()
+    values = _values(reader, request)
+    key = cursors.read(request, request.cursor) if request.cursor else []
+    shape = StockShape(request.by, tuple(sorted(values)), follows=bool(key))
+    more = {"today": today, "page_rows": request.limit + 1, **key_values(key)}
+    rows = reader.rows(stock_statement(shape), **values, **more)
     shown = rows[: request.limit]
     width = len(_KEYS[request.by])
     following = cursors.make(request, list(shown[-1][:width])) if len(rows) > request.limit else None
     return StockPage(rows=tuple(_row(row, width) for row in shown), next_cursor=following)
 
 
-def stock_statement(
-    request: StockFilter, conditions: Sequence[ColumnElement[bool]], key: Sequence[Key] | None, today: dt.date
-) -> Select[Any]:
+@cache
+def stock_statement(shape: StockShape) -> Select[Any]:
     """The question for one page and one row more, which says whether there is another page."""
-    keys = _KEYS[request.by]
+    keys = _KEYS[shape.by]
     usable = sa.and_(
         inventory.c.status_code == sa.literal_column(f"'{AVAILABLE}'"),
-        sa.or_(inventory.c.expiry_date.is_(None), inventory.c.expiry_date >= today),
+        sa.or_(inventory.c.expiry_date.is_(None), inventory.c.expiry_date >= sa.bindparam("today", type_=sa.Date())),
     )
     free = sa.case((usable, inventory.c.on_hand_qty - inventory.c.allocated_qty), else_=sa.literal_column("0"))
     amounts = {"on_hand": inventory.c.on_hand_qty, "allocated": inventory.c.allocated_qty, "free": free}
-    if request.by == "lot":
-        about = [inventory.c.facility_id, inventory.c.batch_nbr, inventory.c.expiry_date, inventory.c.status_code]
-        columns = [*keys, *about, *(sa.type_coerce(one, _QUANTITY).label(name) for name, one in amounts.items())]
-        inner = sa.select(*columns)
+    if shape.by == "lot":
+        about = [inventory.c.facility_id, *(inventory.c[name] for name in _LOT)]
+        inner = sa.select(*keys, *about, *(sa.type_coerce(one, _QUANTITY).label(name) for name, one in amounts.items()))
     else:
         summed = [sa.type_coerce(sa.func.sum(one), _QUANTITY).label(name) for name, one in amounts.items()]
-        place = [sa.func.min(inventory.c.facility_id).label("facility_id")] if request.by == "location" else []
+        place = [sa.func.min(inventory.c.facility_id).label("facility_id")] if shape.by == "location" else []
         inner = sa.select(*keys, *place, *summed).group_by(*keys)
-    inner = inner.where(*conditions)
-    if key is not None:
-        inner = inner.where(beyond(keys, key))
-    page = inner.order_by(*keys).limit(request.limit + 1).subquery("page")
-    return _named(request, page, [page.c[column.name] for column in keys])
+    inner = inner.where(*(inventory.c[name] == sa.bindparam(name) for name in shape.filters))
+    if shape.follows:
+        inner = inner.where(beyond(keys))
+    page = inner.order_by(*keys).limit(sa.bindparam("page_rows", type_=sa.Integer())).subquery("page")
+    return _named(shape, page, [page.c[column.name] for column in keys])
 
 
-def _named(request: StockFilter, page: sa.Subquery, keys: Sequence[ColumnElement[Any]]) -> Select[Any]:
+def _named(shape: StockShape, page: sa.Subquery, keys: Sequence[ColumnElement[Any]]) -> Select[Any]:
     """A page of ids with what people call them."""
     nothing: ColumnElement[Any] = sa.null()
     joined = page.join(item, item.c.id == page.c.item_id)
     code, barcode = nothing, nothing
-    if request.by != "item":
+    if shape.by != "item":
         joined = joined.join(location, location.c.id == page.c.location_id)
         joined = joined.join(facility, facility.c.id == page.c.facility_id)
         code, barcode = facility.c.code, location.c.barcode
-    lot = ("batch_nbr", "expiry_date", "status_code")
-    about = [page.c[name] for name in lot] if request.by == "lot" else [nothing, nothing, nothing]
+    about = [page.c[name] for name in _LOT] if shape.by == "lot" else [nothing, nothing, nothing]
     return (
         sa.select(
             *keys, code.label("facility_code"), item.c.code.label("item_code"), barcode.label("location_barcode"),
-            *(one.label(name) for one, name in zip(about, lot, strict=True)),
+            *(one.label(name) for one, name in zip(about, _LOT, strict=True)),
             page.c.on_hand, page.c.allocated, page.c.free,
         )
         .select_from(joined)
@@ -94,39 +115,34 @@ def _named(request: StockFilter, page: sa.Subquery, keys: Sequence[ColumnElement
     )  # fmt: skip
 
 
-def _conditions(connection: Connection, request: StockFilter) -> list[ColumnElement[bool]]:
-    conditions: list[ColumnElement[bool]] = []
+def _values(reader: Reader, request: StockFilter) -> dict[str, object]:
+    """The filters as values of columns."""
+    values: dict[str, object] = {}
     if request.facility_code is not None:
-        found = find_id(connection, facility.c.id, facility.c.code, request.facility_code, "facility", "facility_code")
-        conditions.append(inventory.c.facility_id == found)
+        values["facility_id"] = find_id(reader, FACILITY_ID, request.facility_code, "facility", "facility_code")
     if request.item_code is not None:
-        found = find_id(connection, item.c.id, item.c.code, request.item_code, "item", "item_code")
-        conditions.append(inventory.c.item_id == found)
+        values["item_id"] = find_id(reader, ITEM_ID, request.item_code, "item", "item_code")
     if request.location_barcode is not None:
-        found = find_id(
-            connection, location.c.id, location.c.barcode, request.location_barcode, "location", "location_barcode"
-        )
-        conditions.append(inventory.c.location_id == found)
+        values["location_id"] = find_id(reader, LOCATION_ID, request.location_barcode, "location", "location_barcode")
     if request.batch_nbr is not None:
-        conditions.append(inventory.c.batch_nbr == request.batch_nbr)
-    return conditions
+        values["batch_nbr"] = request.batch_nbr
+    return values
 
 
-def find_id(
-    connection: Connection, number: sa.Column[int], name: sa.Column[str], wanted: str, what: str, field: str
-) -> int:
+def find_id(reader: Reader, statement: Select[tuple[int]], name: str, what: str, field: str) -> int:
     """The id of what people call so.
 
     Raises:
         NotFoundError: There is none.
     """
-    found = connection.scalar(sa.select(number).where(name == wanted))
-    if found is None:
-        raise NotFoundError(f"There is no {what} {wanted!r}", "Check its code", {field: wanted})
-    return found
+    row = reader.row(statement, name=name)
+    if row is None:
+        raise NotFoundError(f"There is no {what} {name!r}", "Check its code", {field: name})
+    number: int = row[0]
+    return number
 
 
-def _row(row: Row[Any], width: int) -> StockRow:
+def _row(row: Row, width: int) -> StockRow:
     code, item_code, barcode, batch, expiry, status_code, on_hand, allocated, free = row[width:]
     return StockRow(
         facility_code=code, item_code=item_code, location_barcode=barcode, batch_nbr=batch, expiry_date=expiry,
