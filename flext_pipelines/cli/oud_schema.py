@@ -28,10 +28,13 @@ _NEEDS_A_PERSON = 2
     type=click.Path(dir_okay=False),
     help="The target's own schema, an export of cn=schema; it stands for the built-in list when it is whole.",
 )
+@click.option("--rules", type=click.Path(dir_okay=False), help="YAML file with rules over the built-in ones.")
 @click.option("--lenient", is_flag=True, help="Go on after a record that is no LDIF.")
 @click.option("--all", "show_all", is_flag=True, help="List remarks on spelling too.")
 @json_option
-def schema(file: str, out: str | None, owned: str | None, lenient: bool, show_all: bool, as_json: bool) -> int:
+def schema(
+    file: str, out: str | None, owned: str | None, rules: str | None, lenient: bool, show_all: bool, as_json: bool
+) -> int:
     """Judge an OID schema (cn=subschemasubentry as LDIF) and write what OUD lacks of it.
 
     Every definition that is not RFC 4512 or not OUD's is listed with its line, the reason and the fix. The file that
@@ -45,7 +48,9 @@ def schema(file: str, out: str | None, owned: str | None, lenient: bool, show_al
     """
     from flext_pipelines.commands import registry
 
-    given = {"schema_file": file, "out_file": out, "owned_file": owned, "lenient": lenient or None}
+    given = {
+        "schema_file": file, "out_file": out, "owned_file": owned, "rules_file": rules, "lenient": lenient or None,
+    }  # fmt: skip
     spec = registry.find(registry.all_specs(), "oud.ValidateSchema")
     fields = {name: value for name, value in given.items() if value is not None}
     report = cast("SchemaReport", perform(spec, registry.parse(spec, fields), as_json=as_json))

@@ -117,6 +117,16 @@ def test_a_missing_file_and_a_folder_that_takes_none_are_told(flext: Shell, sour
     assert list(tmp_path.glob("**/*.partial")) == []
 
 
+def test_renames_of_the_rules_apply(flext: Shell, source: Path, tmp_path: Path) -> None:
+    """As the migration applies them."""
+    rules = tmp_path / "rules.yaml"
+    rules.write_text("version: 1\nattributes:\n  rename:\n    exampleRoom: exampleHall\n", encoding="utf-8")
+
+    answer = flext("oud", "schema", str(source), "--rules", str(rules), "--json").json()
+
+    assert answer["renamed"]["exampleroom"].lower() == "examplehall"
+
+
 def test_it_can_be_sent_as_a_message(flext: Shell, source: Path) -> None:
     """By its name, as every other."""
     answer = flext("send", "oud.ValidateSchema", json.dumps({"schema_file": str(source)}), "--json")

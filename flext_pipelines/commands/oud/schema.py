@@ -87,6 +87,9 @@ class ValidateSchemaCommand(Command[SchemaReport]):
         description="The target's own schema as LDIF, an export of cn=schema. Instead of the built-in list when it is "
         "whole (it defines `top`), and else besides it.",
     )
+    rules_file: str | None = Field(
+        default=None, min_length=1, description="Rules of the migration, over the built-in ones: their renames apply."
+    )
     lenient: bool = Field(default=False, description="Go on after a record that is no LDIF; it is a finding.")
 
 
@@ -94,10 +97,17 @@ def validate_schema(command: ValidateSchemaCommand) -> SchemaReport:
     """Read, fix, leave out, order, and write if asked to."""
     from pathlib import Path
 
+    from flext_pipelines.oud.rules import MigrationRules
     from flext_pipelines.oud.schema.migrate import migrate_schema
 
+    rules = MigrationRules.load(Path(command.rules_file) if command.rules_file is not None else None)
     owned = Path(command.owned_file) if command.owned_file is not None else None
-    found = migrate_schema(command.schema_file, owned=owned, lenient=command.lenient)
+    found = migrate_schema(
+        command.schema_file,
+        renames={**rules.attributes.rename, **rules.classes.rename},
+        owned=owned,
+        lenient=command.lenient,
+    )
     if command.out_file is not None:
         found.write(Path(command.out_file))
     return SchemaReport(
