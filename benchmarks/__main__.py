@@ -22,6 +22,7 @@ NAMES = {
     "tiny": "ten rows against dagster-meltano",
     "pipelines": "a million rows against a stock pair, and our overhead",
     "oud_ldif": "reading and transforming an OID export against python-ldap",
+    "oud_load": "loading a live directory against ldapadd",
     "oud_migration": "a whole OID migration against slapadd importing the result",
 }
 

@@ -9,11 +9,12 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
 from flext_pipelines.errors import (
+    DataDamagedError,
     DirectoryRefusedError,
     DnError,
     LdifError,
@@ -225,8 +226,9 @@ class _Load:
         self._release_held(at_end=True)
         self._counts["retries"] = self._counts.get("retries", 0) + self._pipeline.retries
         self._pipeline.retries = 0
-        self._rejects.flush()
-        os.fsync(self._rejects.fileno())
+        with _kept_on_disk():
+            self._rejects.flush()
+            os.fsync(self._rejects.fileno())
         self._horizon = Place(place.file, place.offset + HORIZON_BYTES)
         self._journal.note(State(place, self._horizon, self._counts, self._rejects.tell(), done))
 
@@ -277,12 +279,8 @@ class _Load:
         self._reject(reject, reason="no LDIF")
 
     def _reject(self, reject: Reject, reason: str = "") -> None:
-        try:
+        with _kept_on_disk():
             write_reject(self._rejects, reject)
-        except OSError as error:
-            if error.errno in _NO_ROOM:
-                raise StorageFullError("No room is left for refused records", "Free some and run again") from error
-            raise UnavailableError(f"Refused records cannot be kept: {error.strerror}", "Check the disk") from error
         name = f"reason:{reason or 'no DN'}"
         self._counts[name] = self._counts.get(name, 0) + 1
         self._count("rejected")
@@ -304,6 +302,16 @@ def _as_ldif(reason: str, instruction: str, file: str, line: int) -> LdifError:
 
 
 @contextmanager
+def _kept_on_disk() -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        if error.errno in _NO_ROOM:
+            raise StorageFullError("No room is left for refused records", "Free some and run again") from error
+        raise UnavailableError(f"Refused records cannot be kept: {error.strerror}", "Check the disk") from error
+
+
+@contextmanager
 def _opened_rejects(path: Path, size: int) -> Iterator[IO[bytes]]:
     """The file of refused records, cut to what the journal knows of."""
     try:
@@ -311,9 +319,19 @@ def _opened_rejects(path: Path, size: int) -> Iterator[IO[bytes]]:
         file = os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT, 0o600), "r+b")
     except OSError as error:
         raise UnavailableError(f"{path} cannot be opened: {error.strerror}", "Check the folder") from error
-    with file:
+    if os.fstat(file.fileno()).st_size < size:
+        file.close()
+        raise DataDamagedError(
+            f"{path} does not hold the refused records that the journal knows of",
+            "Put it back, name the right file (--rejects), or remove the journal to load from the start",
+            {"file": str(path), "bytes": size},
+        )
+    try:
         file.truncate(size)
         file.seek(size)
         yield file
+    finally:
+        with suppress(OSError):  # what counts is on disk already; where there is no room this says so once more
+            file.close()
     if not path.stat().st_size:
         path.unlink()

@@ -100,8 +100,9 @@ class Operation:
         self.failed_since: float | None = None
         self.was_there: bool | None = None
         self.size = len(record.raw)
-        self.dn = _text(record.dn)
-        self.key = normal_key(record.dn)
+        dn = record.dn
+        self.dn = _text(dn)
+        self.key = normal_key(dn)
         rename = record.rename
         self._new_rdn = _text(rename.new_rdn) if rename is not None else ""
         self._superior = _text(rename.new_superior) if rename is not None and rename.new_superior is not None else None
@@ -110,7 +111,8 @@ class Operation:
         self.alone = self.kind in {"modrdn", "moddn", "delete"}
         self._rules = rules
         self._stage: Stage = "ask"
-        self._values = _grouped(record.attributes()) if self.kind == "add" else []
+        mapped = record.mapping() if self.kind == "add" else {}
+        self._values = [(name.decode(), values) for name, values in mapped.items()]
         self._steps: Sequence[Modification] = record.changes
 
     def look_first(self) -> None:
@@ -241,18 +243,6 @@ class Operation:
 def as_mods(steps: Iterable[Modification]) -> Steps:
     """Steps as python-ldap takes them; no values means the whole attribute."""
     return [(_NUMBERS[step.operation], step.name.decode(), list(step.values) or None) for step in steps]
-
-
-def _grouped(attributes: Iterable[tuple[bytes, bytes]]) -> list[tuple[str, list[bytes]]]:
-    """Values by attribute description; spellings of one in different case are one."""
-    found: dict[bytes, tuple[str, list[bytes]]] = {}
-    for name, value in attributes:
-        held = found.get(name)
-        if held is None:
-            held = found.setdefault(name.lower(), (name.decode(), []))
-            found[name] = held
-        held[1].append(value)
-    return list({id(held): held for held in found.values()}.values())
 
 
 def _text(dn: bytes) -> str:

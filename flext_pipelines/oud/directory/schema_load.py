@@ -27,10 +27,10 @@ _SLAPD = "cn=schema,cn=config"
 
 def is_schema(record: Record) -> bool:
     """Whether a record holds schema definitions, as a 99-user.ldif does."""
-    if record.dn[:3].lower() != b"cn=" or record.changetype not in (None, "modify"):
+    dn = record.dn
+    if b"," in dn or record.changetype not in (None, "modify"):
         return False
-    name = record.dn.lower().replace(b" ", b"")
-    return name in {b"cn=schema", b"cn=subschema", b"cn=subschemasubentry"}
+    return dn.lower().replace(b" ", b"") in {b"cn=schema", b"cn=subschema", b"cn=subschemasubentry"}
 
 
 def load_schema(record: Record, directory: Directory, progress: Callable[[Progress], None], path: str) -> int:

@@ -10,6 +10,7 @@ from pydantic import SecretStr
 
 from flext_pipelines.errors import (
     ConflictError,
+    DataDamagedError,
     DirectoryRefusedError,
     FlextError,
     ForbiddenError,
@@ -18,6 +19,7 @@ from flext_pipelines.errors import (
     UsageError,
 )
 from flext_pipelines.oud.directory.connection import Directory
+from flext_pipelines.oud.directory.journal import Place, State, described, open_journal
 from flext_pipelines.oud.directory.load import load
 from flext_pipelines.oud.directory.reports import LoadReport
 from flext_pipelines.oud.directory.target import DirectoryTarget
@@ -357,3 +359,35 @@ def test_the_entry_of_the_suffix_is_brought_up_to_date(ds389: Ds389, tmp_path: P
 
     assert counted(report) == {"updated": 1}
     assert values(target_of(ds389), SUFFIX, "description") == [b"ours"]
+
+
+def test_slapd_with_its_configuration_backend_takes_schema(slapd: Slapd, tmp_path: Path) -> None:
+    """As an entry below cn=schema,cn=config; entries that need it follow."""
+    slapd.stop()
+    slapd.configure("database config", f'rootdn "{slapd.root_dn}"')
+    slapd.restart()
+    files = [
+        ldif(tmp_path, SCHEMA, "99-user.ldif"),
+        ldif(
+            tmp_path,
+            f"dn: {SUFFIX}\nobjectClass: domain\ndc: example\n\n"
+            f"dn: cn=a,{SUFFIX}\n{PERSON}objectClass: flextPerson\ncn: a\nflextBadge: 1\n",
+        ),
+    ]
+
+    report = load(files, target_of(slapd), journal=tmp_path / "journal")
+
+    assert report.schema_added == 2
+    assert report.added == 2
+    assert values(target_of(slapd), f"cn=a,{SUFFIX}", "flextBadge") == [b"1"]
+
+
+def test_rejects_of_an_earlier_run_that_are_gone_are_missed(target: DirectoryTarget, tmp_path: Path) -> None:
+    """The journal counts them, so that a load does not go on as if they had been kept."""
+    path = ldif(tmp_path, f"dn: cn=x,ou=none,{SUFFIX}\n{PERSON}cn: x\n\ndn: nonsense\ncn: x\n")
+    journal = tmp_path / "journal"
+    with open_journal(journal, url=target.url, policy="add", files=[described(path)]) as opened:
+        opened.note(State(Place(0, 0), Place(0, 0), {"rejected": 1, "read": 1}, 100, done=False))
+
+    with pytest.raises(DataDamagedError, match="refused records"):
+        load([path], target, journal=journal)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -203,3 +205,26 @@ def test_two_loads_with_one_journal_do_not_run_at_once(slapd: Slapd, tmp_path: P
 
     assert second.returncode != 0
     assert "AlreadyRunningError" in said
+
+
+def test_a_full_disk_ends_the_load_and_spoils_nothing(slapd: Slapd, tmp_path: Path) -> None:
+    """The journal cannot grow: the error says so, and with room the same call goes on and ends well."""
+    files = write_files(tmp_path, 300)
+    target = target_of(slapd)
+    assert target.password is not None
+    journal = tmp_path / "journal"
+    program = (
+        "import resource, sys; resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[1]),) * 2);"
+        "from tests.oud.directory.loading import main; main(*sys.argv[2:])"
+    )
+    for room in (100, 700, 1_000):
+        words = [str(room), target.model_dump_json(exclude={"password"}), str(journal), *(str(path) for path in files)]
+        done = subprocess.run(
+            [sys.executable, "-c", program, *words], cwd=loading.ROOT, capture_output=True, text=True, check=False,
+            env={**os.environ, loading.PASSWORD: target.password.get_secret_value()}, timeout=60,
+        )  # fmt: skip
+        assert "StorageFullError: No room is left to write" in done.stderr
+
+    report = load(files, target, journal=journal)
+
+    assert_whole(files, target, report, len(list(migrated(300))))
