@@ -1,9 +1,9 @@
 """One entry of OID becomes one of OUD, or is left out, or is refused; nothing of it disappears uncounted.
 
-What belongs here, in the order of the flow: what comes out (``outcome``), what must be known of the target's schema
-(``knowledge``), where an entry stands and what its name becomes (``places``), object classes (``classes``), what
-becomes of each attribute of a kind of entry, worked out once for all entries of the kind (``plan``, ``planner``),
-values (``values``, ``passwords``, ``repeated``), and the whole (``transform``).
+What belongs here, in the order of the flow: what comes out (``outcome``), where an entry stands and what its name
+becomes (``places``), object classes (``classes``), what becomes of each attribute of a kind of entry, worked out once
+for all entries of the kind (``plan``, ``draft``, ``planner``, ``pattern``), values (``values``, ``passwords``,
+``syntaxes``, ``repeated``, ``limits``), access values (``access``), and the whole (``transform``).
 
 What does not: the rules (``flext_pipelines.oud.rules``), files and their order, whether the entry that a value names
 exists, and access directives, which are only taken out (``flext_pipelines.oud.acl``).

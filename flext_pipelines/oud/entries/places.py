@@ -192,10 +192,14 @@ class Places:
     def _excluded(self, dn: Dn) -> tuple[Excluded | None, frozenset[bytes]]:
         if not dn.rdns:
             return None, frozenset()
-        found = self._top.get(dn.rdn_keys[-1])
-        for key in dn.rdn_keys:
+        is_under = self.base is None or dn.is_under(self.base)
+        keys = dn.rdn_keys
+        found = None if self.base is not None and is_under else self._top.get(keys[-1])
+        if self.base is not None and is_under:
+            keys = keys[: dn.depth - self.base.depth]  # who names a base within such a tree asks for it
+        for key in keys:
             found = found or self._anywhere.get(key)
-        if self.base is not None and not dn.is_under(self.base):
+        if not is_under:
             return found[0] if found else self._outside, frozenset()
         return found or (None, frozenset())
 

@@ -6,14 +6,13 @@ What belongs here: everything that depends on names. What does not: values, whic
 from __future__ import annotations
 
 import re
-from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
-from flext_pipelines.oud.entries.access import ACCESS_KINDS, Kind
+from flext_pipelines.oud.entries.access import ACCESS_KINDS
 from flext_pipelines.oud.entries.classes import ClassJudge, Judged
-from flext_pipelines.oud.entries.outcome import Note, Phase, Rejected
+from flext_pipelines.oud.entries.draft import Draft, Line
+from flext_pipelines.oud.entries.outcome import Note, Phase
 from flext_pipelines.oud.entries.passwords import password
 from flext_pipelines.oud.entries.plan import Plan
 from flext_pipelines.oud.entries.repeated import Matching, Repeated
@@ -30,68 +29,10 @@ if TYPE_CHECKING:
 _BYTES_SYNTAXES = frozenset(f"1.3.6.1.4.1.1466.115.121.1.{number}" for number in (4, 5, 8, 9, 10, 23, 28, 40, 49))
 """Audio, binary, certificates, fax, JPEG, octet string: compared byte by byte (RFC 4517)."""
 
+_MOST_STEPS = 5_000
 _EXACT_RULES = ("caseexact", "octetstring")
 _MOST_MAPPED = 8
 """Values of a map that may tell kinds of entries apart; with more, kinds would be too many."""
-
-
-@dataclass(slots=True)
-class _Line:
-    """A line, or a run of lines of one attribute, as it is planned.
-
-    Attributes:
-        name: As written.
-        attribute: In lower case without options.
-        new: Name in the target, options included.
-        count: Lines.
-        empty: The value has no length.
-        value: What it is compared by, when it is one that the rules map and so part of the kind.
-        classes: The classes, if it holds some.
-        step: What looks at its values.
-        may_go: Whether the step may take the line.
-        kept: Whether it is written.
-        declared: Rules name its new name themselves, so that the schema is not asked.
-    """
-
-    name: bytes
-    attribute: str
-    new: bytes
-    count: int
-    empty: bool
-    value: bytes | None = None
-    classes: list[bytes] = field(default_factory=list)
-    step: Step | None = None
-    may_go: bool = False
-    kept: bool = True
-    declared: bool = False
-
-    @property
-    def new_attribute(self) -> str:
-        return self.new.partition(b";")[0].lower().decode()
-
-
-@dataclass(slots=True)
-class _Draft:
-    """A plan that is being made."""
-
-    lines: list[_Line]
-    class_places: list[int] = field(default_factory=list)
-    replaced: dict[int, bytes] = field(default_factory=dict)
-    access: list[tuple[int, Kind]] = field(default_factory=list)
-    passwords: list[int] = field(default_factory=list)
-    copied: list[tuple[bytes, int]] = field(default_factory=list)
-    tail: list[bytes] = field(default_factory=list)
-    notes: list[Note] = field(default_factory=list)
-    drops: Counter[tuple[str, str]] = field(default_factory=Counter)
-    guid: int | None = None
-    rejected: Rejected | None = None
-
-    def drop(self, line: _Line, code: str) -> None:
-        line.kept = False
-        self.drops[(code, line.attribute)] += line.count
-
-    def refuse(self, code: str, text: str) -> None:
-        self.rejected = self.rejected or Rejected(code, text)
 
 
 class Planner:
@@ -115,6 +56,7 @@ class Planner:
         self._values = {name.lower(): rule for name, rule in rules.values.items()}
         self._made_by_rules = {(rule.to or name).lower() for name, rule in rules.values.items()}
         self._passwords = frozenset(name.lower() for name in rules.passwords.attributes)
+        self._steps: dict[tuple[bytes, bytes], tuple[Step | None, bool]] = {}
         self._fill = {name.lower(): (name, value) for name, value in rules.attributes.fill.items()}
         self._phases = tuple(
             (one.phase, frozenset(name.lower().encode() for name in one.classes),
@@ -140,13 +82,13 @@ class Planner:
             naming_types: Attribute types of the RDN, in lower case.
             counts: Lines of each run; None when each is one line.
         """
-        draft = _Draft([])
+        draft = Draft([])
         values: list[bytes] = []
         for place, name in enumerate(names, 1):
             if name[:11].lower() == b"objectclass" and name[11:12] in (b":", b";"):
                 found = [value_of(line) for line in name.split(b"\n")]
                 values += found
-                line = _Line(b"objectclass", "objectclass", b"objectclass", len(found), empty=False)
+                line = Line(b"objectclass", "objectclass", b"objectclass", len(found), empty=False)
                 line.classes = found
                 draft.lines.append(line)
                 draft.class_places.append(place)
@@ -158,13 +100,13 @@ class Planner:
         self._demand(draft, classes, naming_types)
         return self._finished(draft, classes, frozenset(value.lower() for value in values), naming_types, counts)
 
-    def _named(self, draft: _Draft, place: int, written: bytes, count: int) -> None:
+    def _named(self, draft: Draft, place: int, written: bytes, count: int) -> None:
         """What the rules say of one line."""
         empty = written.rstrip(b" ").endswith(b":")
         name = written.partition(b":")[0]
         lower = name.lower().decode()
         attribute, _, options = lower.partition(";")
-        line = _Line(name, attribute, name, count, empty)
+        line = Line(name, attribute, name, count, empty)
         if not empty and len(name) < len(written):
             line.value = map_key(written[len(name) + 1 :])
         draft.lines.append(line)
@@ -175,7 +117,7 @@ class Planner:
                 draft.guid = place
                 draft.drop(line, why or "identifier")
                 return
-            line.new, line.declared, why = guid.attribute.encode(), True, None
+            line.new, line.is_guid, why = guid.attribute.encode(), True, None
         if attribute in ACCESS_KINDS:
             draft.access.append((place, ACCESS_KINDS[attribute]))
             draft.drop(line, "access")
@@ -191,8 +133,8 @@ class Planner:
             self._renamed(line, lower, attribute, options)
             self._with_step(draft, line, place)
 
-    def _renamed(self, line: _Line, lower: str, attribute: str, options: str) -> None:
-        if line.declared:
+    def _renamed(self, line: Line, lower: str, attribute: str, options: str) -> None:
+        if line.is_guid:
             return
         new = self._rename.get(lower)
         if new is None and attribute in self._rename:
@@ -204,33 +146,40 @@ class Planner:
         elif "_" in attribute and self._rules.attributes.underscores == "hyphens":
             line.new = line.name.replace(b"_", b"-")
 
-    def _with_step(self, draft: _Draft, line: _Line, place: int) -> None:
+    def _with_step(self, draft: Draft, line: Line, place: int) -> None:
         """What must look at the values."""
-        new = None if line.new == line.name else line.new
-        if line.attribute in self._values:
-            rule = self._values[line.attribute]
-            if line.value is not None:
-                self._map_known(draft, line, place, rule)
-                return
-            line.step, line.may_go = mapped(rule, line.attribute, line.new, self._findings), True
-        elif line.attribute in self._passwords:
-            line.step, line.may_go = password(self._rules.passwords, line.attribute, new, self._findings), True
+        if line.attribute in self._values and line.value is not None:
+            self._map_known(draft, line, place, self._values[line.attribute])
+            return
+        if line.attribute in self._passwords:
             draft.passwords.append(place)
-        elif self._view.dn_valued(line.new_attribute) or self._view.dn_valued(line.attribute):
-            references = self._rules.references
-            line.step = NameValues(references, line.new_attribute, new, self._places, self._findings).step
-            line.may_go = references.not_a_name == "drop" or references.excluded == "drop"
-        else:
-            facts = self._view.attribute(line.new_attribute)
-            rules = self._rules.attributes
-            judging = None
-            if facts is not None and line.new_attribute not in self._made_by_rules:
-                judging = judged(facts.syntax, rules, line.new_attribute, new, self._findings)
-            line.step, line.may_go = judging, judging is not None and rules.invalid == "drop"
-            if judging is None and new is not None:
-                line.step = renamed(new)
+        key = (line.name, line.new)
+        if key not in self._steps:
+            if len(self._steps) >= _MOST_STEPS:
+                self._steps.clear()
+            self._steps[key] = self._step(line)
+        line.step, line.may_go = self._steps[key]
 
-    def _map_known(self, draft: _Draft, line: _Line, place: int, rule: ValueRule) -> None:
+    def _step(self, line: Line) -> tuple[Step | None, bool]:
+        """The step for a line, and whether it may take the line."""
+        new = None if line.new == line.name else line.new
+        attribute, references, rules = line.new_attribute, self._rules.references, self._rules.attributes
+        if line.attribute in self._values:
+            return mapped(self._values[line.attribute], line.attribute, line.new, self._findings), True
+        if line.attribute in self._passwords:
+            return password(self._rules.passwords, line.attribute, new, self._findings), True
+        if self._view.dn_valued(attribute) or self._view.dn_valued(line.attribute):
+            step = NameValues(references, attribute, new, self._places, self._findings).step
+            return step, references.not_a_name == "drop" or references.excluded == "drop"
+        facts = self._view.attribute(attribute)
+        judging = None
+        if facts is not None and attribute not in self._made_by_rules:
+            judging = judged(facts.syntax, rules, attribute, new, self._findings)
+        if judging is not None:
+            return judging, rules.invalid == "drop"
+        return (None if new is None else renamed(new)), False
+
+    def _map_known(self, draft: Draft, line: Line, place: int, rule: ValueRule) -> None:
         """A value that the map names is part of the kind: nothing is left to look at."""
         assert line.value is not None
         new = next(new for old, new in rule.map.items() if map_key(old.encode()) == line.value)
@@ -239,7 +188,7 @@ class Planner:
         else:
             draft.replaced[place] = line_of(line.new, new.encode())
 
-    def _write_classes(self, draft: _Draft, judged: Judged) -> None:
+    def _write_classes(self, draft: Draft, judged: Judged) -> None:
         if judged.rejected is not None:
             draft.rejected = judged.rejected
         for drop in judged.drops:
@@ -250,7 +199,7 @@ class Planner:
         if not draft.class_places and judged.rejected is None:
             draft.tail += [line_of(b"objectclass", name) for name in judged.added]
 
-    def _replace_classes(self, draft: _Draft, judged: Judged) -> None:
+    def _replace_classes(self, draft: Draft, judged: Judged) -> None:
         left = iter(judged.names)
         made: list[tuple[int, list[bytes]]] = []
         for place in draft.class_places:
@@ -267,7 +216,7 @@ class Planner:
         found = self._view.names(name)
         return found[0] if found else name
 
-    def _ask_schema(self, draft: _Draft, judged: Judged, naming_types: Sequence[bytes]) -> None:
+    def _ask_schema(self, draft: Draft, judged: Judged, naming_types: Sequence[bytes]) -> None:
         """Take out what the target does not know or does not allow."""
         view = self._view
         naming_attributes = {self._canonical(one.decode()) for one in naming_types}
@@ -290,7 +239,7 @@ class Planner:
                 )  # fmt: skip
 
     def _refused_attribute(
-        self, draft: _Draft, line: _Line, which: Literal["unknown", "not_allowed"], rule: str, names_entry: bool
+        self, draft: Draft, line: Line, which: Literal["unknown", "not_allowed"], rule: str, names_entry: bool
     ) -> None:
         """An attribute that the target would refuse."""
         code, what = {
@@ -309,7 +258,7 @@ class Planner:
             draft.drop(line, code)
             draft.notes.append(Note(code, line.attribute, f"{what} {name}: it is left out"))
 
-    def _demand(self, draft: _Draft, judged: Judged, naming_types: Sequence[bytes]) -> None:
+    def _demand(self, draft: Draft, judged: Judged, naming_types: Sequence[bytes]) -> None:
         """What the classes demand and the entry has not."""
         have = {self._canonical(line.new_attribute) for line in draft.lines if line.kept}
         if judged.left:
@@ -335,7 +284,7 @@ class Planner:
                              f"add it, or give it by attributes.fill.{missing}")  # fmt: skip
 
     def _finished(
-        self, draft: _Draft, judged: Judged, classes: frozenset[bytes], naming_types: Sequence[bytes],
+        self, draft: Draft, judged: Judged, classes: frozenset[bytes], naming_types: Sequence[bytes],
         counts: Sequence[int] | None,
     ) -> Plan:  # fmt: skip
         lines = draft.lines
@@ -377,12 +326,12 @@ class Planner:
         )  # fmt: skip
 
     def _naming_lines(
-        self, naming_type: str, lines: list[_Line], places: dict[str, list[int]]
+        self, naming_type: str, lines: list[Line], places: dict[str, list[int]]
     ) -> tuple[bytes, tuple[int, ...], bytes]:
         stand = tuple(places.get(f"{self._canonical(naming_type)};", ()))
         return naming_type.encode(), stand, (lines[stand[0] - 1].new + b": " if stand else b"")
 
-    def _repeated(self, lines: list[_Line], places: dict[str, list[int]]) -> list[Repeated]:
+    def _repeated(self, lines: list[Line], places: dict[str, list[int]]) -> list[Repeated]:
         rules, found = self._rules.attributes, []
         for name, stand in places.items():
             attribute, _, options = name.partition(";")

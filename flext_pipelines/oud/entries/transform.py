@@ -14,6 +14,7 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, cast
 
+from flext_pipelines.errors import UsageError
 from flext_pipelines.oud.entries.access import access_of, access_values
 from flext_pipelines.oud.entries.limits import judge_size
 from flext_pipelines.oud.entries.outcome import Excluded, Kept, Note, Outcome, Phase, Rejected
@@ -61,7 +62,8 @@ class EntryTransform:
         pattern_after: Entries of a kind after which its pattern is made.
 
     Raises:
-        UsageError: A base, or a DN in the rules, is none.
+        UsageError: A base, or a DN in the rules, is none; or identifiers shall be kept in an attribute that the target
+            does not take.
     """
 
     def __init__(
@@ -77,6 +79,12 @@ class EntryTransform:
         self.view = view
         self.source_base = source_base
         self.target_base = target_base
+        guid = rules.guid.attribute
+        if rules.guid.keep == "attribute" and (not view.knows_attribute(guid) or view.operational(guid)):
+            raise UsageError(
+                f"The rules keep identifiers in {guid}, which is no user attribute of the target's schema",
+                "Migrate the schema that defines it, name another as guid.attribute, or say guid.keep: file",
+            )
         renamed = {old.lower(): new.lower() for old, new in rules.attributes.rename.items() if ";" not in old}
         self._places = Places(
             rules, source_base, target_base, renamed, hyphens=rules.attributes.underscores == "hyphens"

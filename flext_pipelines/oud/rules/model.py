@@ -5,6 +5,7 @@ What belongs here: the fields, their types and what they mean. What does not: YA
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -18,6 +19,14 @@ ClassName = Annotated[str, StringConstraints(pattern=r"^(?:[A-Za-z][A-Za-z0-9_-]
 ReasonName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]*$", max_length=60)]
 SchemeName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._/ -]*$")]
 Phase = Literal["hierarchy", "users", "groups"]
+
+
+_NOT_ATTRIBUTES = {
+    "dn": "the DN is no attribute; names follow the base and attributes.rename",
+    "objectclass": "object classes have rules of their own: classes.drop and classes.rename",
+    "orclaci": "access values are taken out of every entry and converted",
+    "orclentrylevelaci": "access values are taken out of every entry and converted",
+}
 
 
 class _Rules(BaseModel):
@@ -131,7 +140,6 @@ class ReferenceRules(_Rules):
 
     not_a_name: Literal["drop", "reject", "keep"] = Field(description="A value that should be a DN and is none.")
     excluded: Literal["keep", "drop"] = Field(description="Names of entries that are left out.")
-    dangling: Literal["keep", "drop"] = Field(description="Names of entries that are not there.")
 
 
 class LimitRules(_Rules):
@@ -175,6 +183,14 @@ class MigrationRules(_Rules):
         """Rules that contradict each other are an error here and not an accident later."""
         dropped = {name.lower(): why for why, names in self.attributes.drop.items() for name in names}
         own = {name.lower() for name in self.values}
+        paths: list[tuple[tuple[str, ...], Iterable[str]]] = [
+            (("attributes", "drop", why), names) for why, names in self.attributes.drop.items()
+        ]
+        paths += [(("attributes", "rename"), self.attributes.rename), (("values",), self.values)]
+        for path, names in paths:
+            for name in names:
+                if name.lower() in _NOT_ATTRIBUTES:
+                    raise _contradiction((*path, name), _NOT_ATTRIBUTES[name.lower()])
         for name in self.attributes.rename:
             if name.lower() in own:
                 raise _contradiction(

@@ -34,7 +34,7 @@ NOTHING: Mapping[str, object] = {
     "trees": {},
     "categories": [],
     "names": {"missing_rdn_value": "add"},
-    "references": {"not_a_name": "keep", "excluded": "keep", "dangling": "keep"},
+    "references": {"not_a_name": "keep", "excluded": "keep"},
     "limits": {"entry_bytes": None, "value_bytes": None, "values": None, "large_bytes": None},
 }  # fmt: skip
 """What ``extends: nothing`` begins with. Even then no password of an unknown scheme is passed on."""

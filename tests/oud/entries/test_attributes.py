@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 import pytest
 
+from flext_pipelines.errors import UsageError
 from flext_pipelines.oud.rules import MigrationRules
 from tests.oud.entries.conftest import PERSON, Migration, attributes, codes
 
@@ -182,6 +183,8 @@ def test_the_identifier_is_kept_where_it_is_wanted(migration: Make) -> None:
 
     beside = migration("guid: {keep: attribute, attribute: employeeNumber}").person(line)
     assert attributes(beside)[b"employeenumber"] == [b"0123456789ABCDEF0123456789ABCDEF"]
+    with pytest.raises(UsageError, match="guid"):
+        migration("guid: {keep: attribute}")
 
 
 def test_what_the_target_does_not_know_goes_by_rule(migration: Make) -> None:

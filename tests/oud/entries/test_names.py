@@ -55,6 +55,15 @@ def test_a_tree_can_be_asked_for(migration: Make) -> None:
     assert some.excluded(dn + b"objectclass: top\nobjectclass: device\ncn: ORCL\n").code == "tree"
 
 
+def test_a_base_within_a_tree_asks_for_it(migration: Make) -> None:
+    """Whoever names it means it; other trees below it stay out."""
+    made = migration(base="cn=OracleContext,dc=example,dc=com")
+
+    assert made.kept(b"dn: ou=x,cn=oraclecontext,dc=example,dc=com\n" + CONTAINER)
+    below = b"dn: ou=x,cn=OracleContext,ou=y,cn=OracleContext,dc=example,dc=com\n"
+    assert made.excluded(below + CONTAINER).code == "tree"
+
+
 def test_without_a_base_every_suffix_is_taken(migration: Make) -> None:
     """OID's own trees stay out."""
     made = migration(base=None)

@@ -146,6 +146,8 @@ def test_a_site_may_begin_with_nothing(tmp_path: Path) -> None:
             "attributes.rename.orclIsEnabled: it has a rule under values",
         ),
         ("values:\n  orclguid: {map: {}}\n", 2, "values.orclguid: it is dropped, too"),
+        ("attributes:\n  drop: {mine: [ObjectClass]}\n", 2, "classes.drop and classes.rename"),
+        ("attributes:\n  rename:\n    orclaci: aci\n", 3, "taken out of every entry and converted"),
         ("values:\n  x: {mapp: {}}\n", 2, "allowed: to, map, other; did you mean 'map'?"),
         ("values:\n  x: {}\n", 2, "values.x.map: Field required"),
         ("classes:\n  structural:\n    prefer: 3\n", 3, "a list is expected, or a mapping with add and remove"),
