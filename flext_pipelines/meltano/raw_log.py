@@ -28,12 +28,13 @@ class RawLog:
     Args:
         write: Takes each line with its line end. One that raises ``OSError`` or ``ValueError`` (no room, or nobody
             there) gets no more lines.
-        patience_seconds: How long whoever adds lines may be held up, taken together, until all of them are written.
+        patience_seconds: How long whoever adds lines may be held up, taken together, until all of them are written;
+            by default ``PATIENCE_SECONDS``.
     """
 
-    def __init__(self, write: Callable[[str], object], patience_seconds: float = PATIENCE_SECONDS) -> None:
+    def __init__(self, write: Callable[[str], object], patience_seconds: float | None = None) -> None:
         self._write = write
-        self._patience = patience_seconds
+        self._patience = PATIENCE_SECONDS if patience_seconds is None else patience_seconds
         self._lines: queue.Queue[str | None] = queue.Queue(_WAITING_LINES)
         self._left_out = 0
         self._spent = 0.0

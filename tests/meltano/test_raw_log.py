@@ -6,6 +6,9 @@ import threading
 import time
 from pathlib import Path
 
+import pytest
+
+from flext_pipelines.meltano import raw_log
 from flext_pipelines.meltano.plan import RunRequest
 from flext_pipelines.meltano.raw_log import RawLog
 from tests.meltano.replay import CASES, fake_meltano, replaying, runner_of
@@ -68,6 +71,13 @@ def test_a_gap_is_told_in_its_place() -> None:
     assert gap == f"... ({300 - len(kept)} lines left out: they could not be written in time)\n"
 
 
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Runs wait for their reader for a moment only."""
+    monkeypatch.setattr(raw_log, "PATIENCE_SECONDS", 0.5)
+
+
+@pytest.mark.usefixtures("impatient")
 def test_a_reader_that_stands_still_does_not_change_the_outcome(tmp_path: Path) -> None:
     """It never comes back from the first line; the run is judged by all of them."""
     for_ever = threading.Event()
@@ -79,6 +89,7 @@ def test_a_reader_that_stands_still_does_not_change_the_outcome(tmp_path: Path) 
     for_ever.set()
 
 
+@pytest.mark.usefixtures("impatient")
 def test_a_reader_that_stands_still_does_not_stop_meltano(tmp_path: Path) -> None:
     """More lines than wait anywhere: Meltano comes to its end all the same."""
     for_ever = threading.Event()

@@ -17,6 +17,7 @@ from flext_pipelines.runs.instance import open_instance
 from flext_pipelines.runs.instance_records import InstanceRecords
 from flext_pipelines.runs.sql_records import SqlRecords
 from flext_pipelines.settings import Settings
+from tests.dagster_home import database_with_storage, with_storage
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -24,17 +25,33 @@ if TYPE_CHECKING:
     from dagster import DagsterInstance
 
     from flext_pipelines.runs.records import RunRecords
+    from tests.postgres import PostgresServer
 
 CHECKOUT = Path(__file__).parents[2]
 SAMPLE = CodeLocation(module="tests.runs.sample", name="sample", working_directory=str(CHECKOUT))
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    """Effective settings with all state in a home of this test, whose Dagster storage is there already."""
+    return with_storage(Settings(home=tmp_path / "home", actor="tester"))
+
+
+@pytest.fixture
+def dagster_postgres_url(postgres: PostgresServer, tmp_path: Path) -> Iterator[str]:
+    """URL of a fresh database with Dagster's tables, dropped after the test."""
+    name = database_with_storage(postgres, tmp_path / "template")
+    yield postgres.url(name)
+    postgres.drop_database(name)
 
 
 @pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
 def stored(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
     """Settings whose Dagster home lies on SQLite files, and again on PostgreSQL."""
     if request.param == "postgres":
-        monkeypatch.setenv("FLEXT_DAGSTER_POSTGRES_URL", request.getfixturevalue("postgres_url"))
-    return Settings(home=tmp_path / "home", actor="tester")
+        monkeypatch.setenv("FLEXT_DAGSTER_POSTGRES_URL", request.getfixturevalue("dagster_postgres_url"))
+        return Settings(home=tmp_path / "home", actor="tester")
+    return with_storage(Settings(home=tmp_path / "home", actor="tester"))
 
 
 @pytest.fixture

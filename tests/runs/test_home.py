@@ -17,6 +17,12 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    """A home that nobody has made yet."""
+    return Settings(home=tmp_path / "home", actor="tester")
+
+
 def test_a_home_is_made_once_and_then_left_alone(settings: Settings) -> None:
     """Preparing twice writes once."""
     file = prepare_home(settings) / "dagster.yaml"

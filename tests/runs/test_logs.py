@@ -141,7 +141,7 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[DagsterIn
 
 
 @given(data=st.data())
-@examples(max_examples=25, deadline=None)
+@examples(max_examples=12, deadline=None)
 def test_no_event_twice_and_none_lost(shared: tuple[DagsterInstance, RunRecords], data: st.DataObject) -> None:
     """Whatever page sizes and levels are asked for, while lines are added between the pages."""
     instance, records = shared

@@ -239,7 +239,6 @@ def test_the_known_revision_is_that_of_the_installed_dagster(settings: Settings)
 def test_a_broken_file_is_an_error_with_its_name(settings: Settings) -> None:
     """Not a traceback of the database library."""
     folder = prepare_home(settings) / "history"
-    folder.mkdir()
     (folder / "runs.db").write_text("this is no database, whatever its name says")
 
     with pytest.raises(UnavailableError, match=r"runs\.db"):
