@@ -45,6 +45,7 @@ _MOST_SHOWN = 30
 @click.option("--workers", type=int, help="Processes that read and transform.  [default: 1]")
 @click.option("--file-megabytes", type=int, help="Size of a numbered file.  [default: 256]")
 @click.option("--merge-aci", is_flag=True, help="Write aci values into their entries.")
+@click.option("--drop-dangling", is_flag=True, help="Drop values that name entries which are not there.")
 @click.option("--version-line", is_flag=True, help="Begin files with `version: 1`; slapadd refuses it.")
 @click.option("--strict", is_flag=True, help="Stop at the first record that is no LDIF; else it is rejected.")
 @click.option("--probes", type=int, help="Questions of the proof.  [default: 20,000]")
@@ -116,7 +117,8 @@ def _ask(name: str, fields: Mapping[str, object], *, as_json: bool) -> object:
 
 
 def _diagnose(fields: Mapping[str, object], server: Mapping[str, object], *, as_json: bool) -> int:
-    without = {"output_dir", "merge_aci", "version_line", "file_megabytes", "ssf", "replace", "from_phase", "to_phase"}
+    without = {"output_dir", "merge_aci", "drop_dangling", "version_line", "file_megabytes", "ssf", "replace"}
+    without |= {"from_phase", "to_phase"}
     asked = {name: value for name, value in fields.items() if name not in without}
     report = cast("Report", _ask("oud.DiagnoseOUDData", asked, as_json=as_json))
     answers: dict[str, object] = {"report": report}

@@ -27,6 +27,7 @@ MADE = {
     "dagster.yaml": "generated in the Dagster home",
     "rejects.jsonl": "part of a dataset's version",
     "manifest.json": "part of a dataset's version",
+    "report.json": "part of a migration's result",
     "config.json": "written by whoever tries a plugin without Meltano",
 }
 """Files that are in no checkout, and why."""

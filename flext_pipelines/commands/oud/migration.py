@@ -73,6 +73,7 @@ class MigrateOUDDataCommand(Command[Migration]):
     workers: int = Workers
     file_megabytes: int = Field(default=FILE_BYTES // _MEGABYTE, ge=1, description="Size of a numbered file.")
     merge_aci: bool = Field(default=False, description="Write aci values into their entries.")
+    drop_dangling: bool = Field(default=False, description="Drop values that name entries which are not there.")
     strict: bool = Strict
     version_line: bool = Field(default=False, description="Begin files with `version: 1`; slapadd refuses it.")
     probes: int = Field(default=PROBES, ge=0, description="Questions of the proof.")

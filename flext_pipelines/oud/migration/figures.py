@@ -176,11 +176,13 @@ class References(Value):
     Attributes:
         checked: Values looked at.
         dangling: Of them, those that name no entry of the result, by attribute.
+        dropped: Whether those are dropped; a value that its entry cannot do without stays.
         cycles: Groups that contain themselves through each other, each as the names around the circle.
     """
 
     checked: int = 0
     dangling: dict[str, int] = Field(default_factory=dict)
+    dropped: bool = False
     cycles: tuple[tuple[str, ...], ...] = ()
 
     @property

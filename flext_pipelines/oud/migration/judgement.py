@@ -142,7 +142,12 @@ def _tree_warnings(report: Report, reading: Mapping[str, JsonValue]) -> Iterator
         yield Caution(
             code="dangling",
             text=f"{report.references.dangling_count} values name entries that are not in the result: {listed}. "
-            "They are written as they are, and listed in side/dangling-references.csv",
+            + (
+                "They are dropped, but where an entry must have one"
+                if report.references.dropped
+                else "They are written as they are"
+            )
+            + "; side/dangling-references.csv lists them",
         )
     if report.references.cycles:
         yield Caution(code="cycles", text=f"{len(report.references.cycles)} circles of groups that contain each other")

@@ -29,7 +29,7 @@ from flext_pipelines.oud.migration.origins import Origins, write_origins
 from flext_pipelines.oud.migration.plan import ACCESS_FILE, ENTRY_PHASES, GUIDS, PREFIXES, RESETS, EntryPhase
 from flext_pipelines.oud.migration.policy import FoundValue, export_values, root_values
 from flext_pipelines.oud.migration.probing import Probing
-from flext_pipelines.oud.migration.references import check_references
+from flext_pipelines.oud.migration.references import check_references, dangling_by_entry, without_dangling
 from flext_pipelines.oud.migration.rejected import join_lists, rejected_records, write_excluded, write_rejected
 from flext_pipelines.oud.migration.rows import Stacks
 from flext_pipelines.oud.migration.samples import sample_below
@@ -101,10 +101,7 @@ class Phases:
         """The numbered files of one kind of entries."""
         tree, number = load_tree(self.tree_folder), ENTRY_PHASES.index(phase)
         stacks = Stacks(self.parts())
-        changes: Changes = {}
-        if self.plan.merge_aci:
-            with self._written(tree) as written:
-                changes = merged(self.access(written).acis, written)
+        changes = self._changes(tree)
         with self._files(PREFIXES[phase]) as files:
             count = write_entries(
                 number, stacks, tree, files, changes=changes, on_progress=self.on_progress, name=phase
@@ -191,12 +188,32 @@ class Phases:
     def _key(self, dn: str) -> bytes:
         return normal_key(self.knowledge.moved(dn.encode("utf-8", "surrogateescape")))
 
+    def _changes(self, tree: Tree) -> Changes:
+        """Entries that are written otherwise than they were read: with aci values, without values that dangle."""
+        changes: dict[int, Callable[[bytes], bytes]] = {}
+        if self.plan.drop_dangling:
+            names = frozenset(name for result in self.part_results() for name in result.names)
+            view = self.knowledge.schema.view
+            for entry, wanted in dangling_by_entry(self.parts(), tree).items():
+                changes[entry] = without_dangling(wanted, names, view)
+        if self.plan.merge_aci:
+            with self._written(tree) as written:
+                for entry, adding in merged(self.access(written).acis, written).items():
+                    changes[entry] = _both(changes[entry], adding) if entry in changes else adding
+        return changes
+
     def _check_references(self, stacks: Stacks, tree: Tree) -> JsonValue:
         listing = self.stage.folder / DANGLING_FILE
         listing.parent.mkdir(exist_ok=True)
-        with self._written(tree) as written:
-            found = check_references(self.parts(), self.part_results(), stacks, tree, written, listing)
-        result: JsonValue = found.model_dump(mode="json")
+        origins, moved = Origins(self.tree_folder), self.knowledge.moved
+        with self._written(tree) as written, Source(self.plan.export) as source:
+
+            def values(entry: int) -> Iterator[tuple[bytes, bytes]]:
+                for name, value in source.record(origins[entry]).attributes():
+                    yield name, moved(value)
+
+            found = check_references(self.parts(), self.part_results(), stacks, tree, written, values, listing)
+        result: JsonValue = found.model_copy(update={"dropped": self.plan.drop_dangling}).model_dump(mode="json")
         return result
 
     @contextmanager
@@ -224,6 +241,10 @@ class Phases:
     def _kept(self, name: str) -> dict[str, Any]:
         found: dict[str, Any] = json.loads((self.tree_folder / name).read_text(encoding="utf-8"))
         return found
+
+
+def _both(first: Callable[[bytes], bytes], second: Callable[[bytes], bytes]) -> Callable[[bytes], bytes]:
+    return lambda record: second(first(record))
 
 
 def _moved_later(stacks: Stacks, tree: Tree) -> int:

@@ -59,6 +59,7 @@ class MigrationPlan(Value):
         workers: Processes that read and transform.
         file_bytes: Size at which the next numbered file begins.
         merge_aci: Write aci values into their entries instead of modify records of a phase of their own.
+        drop_dangling: Drop values that name entries which are not in the result.
         strict: The first record that is no LDIF ends the migration, instead of going to the rejected.
         version_line: Begin each file with ``version: 1``; slapadd refuses that.
         probes: Most questions of the proof.
@@ -77,6 +78,7 @@ class MigrationPlan(Value):
     workers: int = Field(default=1, ge=1, le=64)
     file_bytes: int = Field(default=FILE_BYTES, ge=1 << 10)
     merge_aci: bool = False
+    drop_dangling: bool = False
     strict: bool = False
     version_line: bool = False
     probes: int = Field(default=PROBES, ge=0)

@@ -6,18 +6,21 @@ What belongs here: the rows that reading left, held against the tree. What does 
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
+from flext_pipelines.oud.ldif.reader import read_again
+from flext_pipelines.oud.ldif.render import record_bytes
 from flext_pipelines.oud.migration.figures import PartResult, References
 from flext_pipelines.oud.migration.lookup import Written
 from flext_pipelines.oud.migration.reading import target_of
 from flext_pipelines.oud.migration.rows import Stacks
 from flext_pipelines.oud.migration.spool import REFERENCES
 from flext_pipelines.oud.migration.tree import Tree
+from flext_pipelines.oud.schema.view import SchemaView
 
 MEMBERS = frozenset({"member", "uniquemember"})
 _REFERENCE_TYPE = np.dtype([("target", "<u8"), ("source", "<u8"), ("name", "u1")])
@@ -29,9 +32,14 @@ _MOST_ROUNDS = 1000
 Edges = npt.NDArray[np.int64]
 
 
+Values = Callable[[int], Iterator[tuple[bytes, bytes]]]
+"""From an entry to its attributes and values, as they were before any was dropped, names in the result's form."""
+
+
 def check_references(
-    parts: Sequence[Path], results: Sequence[PartResult], stacks: Stacks, tree: Tree, written: Written, listing: Path
-) -> References:
+    parts: Sequence[Path], results: Sequence[PartResult], stacks: Stacks, tree: Tree, written: Written, values: Values,
+    listing: Path,
+) -> References:  # fmt: skip
     """Hold every reference of a kept entry against the tree.
 
     Args:
@@ -40,6 +48,7 @@ def check_references(
         stacks: The entries.
         tree: Which are kept.
         written: The result, asked for the names of those that dangle.
+        values: The values of an entry.
         listing: A CSV file for every dangling reference: entry, attribute, value.
 
     Returns:
@@ -61,7 +70,9 @@ def check_references(
                     if count:
                         name = result.names[number]
                         dangling[name] = dangling.get(name, 0) + int(count)
-                rows.writerows(_told(chunk[lost], sources[lost], result.names, written))
+                for entry, wanted in _by_entry(chunk[lost], sources[lost]).items():
+                    dn = written.record(entry).dn_text
+                    rows.writerows((dn, *told) for told in _told(values(entry), wanted, result.names))
                 inside = (sources >= stacks.groups) & (targets >= stacks.groups) & np.isin(chunk["name"], members)
                 edges.append(np.stack([sources[inside], targets[inside]], axis=1))
     found = np.concatenate(edges) if edges else np.empty((0, 2), dtype=np.int64)
@@ -75,19 +86,50 @@ def _chunks(part: Path) -> Iterator[npt.NDArray[np.void]]:
             yield rows
 
 
-def _told(
-    lost: npt.NDArray[np.void], sources: Edges, names: Sequence[str], written: Written
-) -> Iterator[tuple[str, str, str]]:
-    """Entry, attribute and value of dangling references: each entry is read once for all of its own."""
+def _by_entry(lost: npt.NDArray[np.void], sources: Edges) -> dict[int, set[int]]:
+    """The names that dangle, as hashes, by the entry that holds them: each entry is read once for all of its own."""
     wanted: dict[int, set[int]] = {}
     for row, source in zip(lost, sources.tolist(), strict=True):
         wanted.setdefault(source, set()).add(int(row["target"]))
+    return wanted
+
+
+def _told(values: Iterator[tuple[bytes, bytes]], wanted: set[int], names: Sequence[str]) -> Iterator[tuple[str, str]]:
     listed = {name.encode() for name in names}
-    for source, targets in wanted.items():
-        record = written.record(source)
-        for name, value in record.attributes():
-            if name.partition(b";")[0].lower() in listed and target_of(value) in targets:
-                yield record.dn_text, name.decode(), value.decode("utf-8", "backslashreplace")
+    for name, value in values:
+        if name.partition(b";")[0].lower() in listed and target_of(value) in wanted:
+            yield name.decode(), value.decode("utf-8", "backslashreplace")
+
+
+def dangling_by_entry(parts: Sequence[Path], tree: Tree) -> dict[int, set[int]]:
+    """The names that dangle, as hashes, by the entry that holds them."""
+    found: dict[int, set[int]] = {}
+    for part in parts:
+        for chunk in _chunks(part):
+            sources = tree.positions(chunk["source"])
+            lost = (sources >= 0) & (tree.positions(chunk["target"]) < 0)
+            for entry, wanted in _by_entry(chunk[lost], sources[lost]).items():
+                found.setdefault(entry, set()).update(wanted)
+    return found
+
+
+def without_dangling(wanted: set[int], names: frozenset[str], view: SchemaView) -> Callable[[bytes], bytes]:
+    """A change of an entry that drops the values that dangle, unless its classes demand the attribute."""
+
+    def change(raw: bytes) -> bytes:
+        record = read_again(raw, 1, 0, file="a spool")
+        demanded = {name for one in record.values(b"objectclass") for name in view.must(one.decode("latin-1").lower())}
+        kept: dict[bytes, list[bytes]] = {}
+        for name in dict.fromkeys(name for name, _ in record.attributes()):
+            text = name.decode("latin-1").partition(";")[0].lower()
+            if text in names:
+                values = record.values(name)
+                left = [value for value in values if target_of(value) not in wanted]
+                if len(left) < len(values) and (left or view.canonical(text) not in demanded):
+                    kept[name] = left
+        return record_bytes(record.edit(replace=kept)) if kept else raw
+
+    return change
 
 
 def circles(edges: Edges) -> list[tuple[int, ...]]:

@@ -33,7 +33,7 @@ FORMAT = 1
 _FIRST_USED: dict[str, Phase] = {
     "export": "read", "schema": "schema", "rules": "schema", "owned schema": "schema", "root policy": "acls",
     "flavour": "acls", "ssf": "acls", "probes": "acls", "file_bytes": "hierarchy", "version_line": "hierarchy",
-    "merge_aci": "hierarchy", "strict": "read",
+    "merge_aci": "hierarchy", "drop_dangling": "hierarchy", "strict": "read",
 }  # fmt: skip
 """The phase that first uses an input or option: going on from there, or from before, it may be another."""
 

@@ -30,6 +30,7 @@ from tests.oud.migration.exports import (
 )
 
 SAMPLE = 1_500
+ACI_OF_ENTRY = "orclentrylevelaci: access to entry by * (browse)"
 
 
 @pytest.fixture(scope="module")
@@ -214,6 +215,27 @@ def test_dangling_references_are_listed(tmp_path: Path) -> None:
     assert report.references.dangling == {"manager": 1, "uniquemember": 1}
     lines = (tmp_path / "out" / "side" / "dangling-references.csv").read_text().splitlines()
     assert sorted(lines[1:]) == [f'"cn=ann,{BASE}",manager,"{gone}"', f'"cn=g,{BASE}",uniquemember,"{gone}"']
+
+
+def test_dangling_references_are_dropped_on_request(tmp_path: Path) -> None:
+    """Values go that name nobody, are and are listed all the same."""
+    gone = f"cn=gone,{BASE}"
+    records = [
+        domain("orclaci: access to entry by * (browse)"), person("ann", BASE, f"manager: {gone}", ACI_OF_ENTRY),
+        group("g", [gone, f"cn=ann,{BASE}"]), group("h", [gone]),
+    ]  # fmt: skip
+
+    migrated(tmp_path, records, drop_dangling=True, merge_aci=True)
+
+    out = tmp_path / "out"
+    (ann,) = records_of(out, "02-users")
+    assert ann.values(b"manager") == []
+    assert len(ann.values(b"aci")) == 1
+    assert [record.values(b"uniquemember") for record in records_of(out, "03-groups")] == [
+        [f"cn=ann,{BASE}".encode()], [],
+    ]  # fmt: skip
+    assert len((out / "side" / "dangling-references.csv").read_text().splitlines()) == 4
+    assert report_in(out).references.dropped
 
 
 def test_groups_in_a_circle_are_named(tmp_path: Path) -> None:

@@ -6,7 +6,9 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flext_pipelines.oud.migration.references import circles
+from flext_pipelines.oud.migration.reading import target_of
+from flext_pipelines.oud.migration.references import circles, without_dangling
+from flext_pipelines.oud.schema.view import SchemaView
 
 EDGES = st.lists(st.tuples(st.integers(0, 6), st.integers(0, 6)), max_size=20)
 
@@ -36,3 +38,15 @@ def test_circles_are_found_where_there_are_some(edges: list[tuple[int, int]]) ->
     for _ in range(7):
         reach |= {(a, d) for a, b in reach for c, d in reach if b == c}
     assert bool(found) is any(a == b for a, b in reach)
+
+
+def test_a_value_that_an_entry_must_have_stays() -> None:
+    """What a class demands is not dropped when it is all that is left; other values of the entry are."""
+    gone = target_of(b"cn=gone,o=x")
+    assert gone is not None
+    change = without_dangling({gone}, frozenset({"aliasedobjectname", "seealso"}), SchemaView.standard())
+    lines = [b"dn: cn=a,o=x", b"objectClass: alias", b"aliasedObjectName: cn=gone,o=x", b"seeAlso: CN=Gone, O=X"]
+
+    changed = change(b"\n".join([*lines, b"seeAlso: cn=here,o=x"]))
+
+    assert changed == b"\n".join([*lines[:3], b"seeAlso: cn=here,o=x"])
