@@ -10,6 +10,7 @@ from flext_pipelines.cli import output, wms_shown
 from flext_pipelines.cli.options import command_for
 from flext_pipelines.cli.session import json_option, send
 from flext_pipelines.cli.wms_mock import mock_server
+from flext_pipelines.cli.wms_sync import SYNC_COMMANDS
 from flext_pipelines.errors import UnavailableError
 
 if TYPE_CHECKING:
@@ -112,6 +113,7 @@ for command in (
         "wms.GetWmsHealth", "health", wms_shown.show_health, judge=_judge_health,
         examples=("flext wms health", "flext wms health --deep"),
     ),
+    *SYNC_COMMANDS,
     mock_server,
 ):  # fmt: skip
     wms.add_command(command)

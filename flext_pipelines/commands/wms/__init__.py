@@ -8,9 +8,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from flext_pipelines.commands.wms import operations, sample, views
+from flext_pipelines.commands.wms import operations, sample, sync, views
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-HANDLERS: Mapping[type, Callable[..., object]] = {**operations.HANDLERS, **views.HANDLERS, **sample.HANDLERS}
+HANDLERS: Mapping[type, Callable[..., object]] = {
+    **operations.HANDLERS,
+    **views.HANDLERS,
+    **sync.HANDLERS,
+    **sample.HANDLERS,
+}

@@ -51,6 +51,16 @@ class Warehouse:
             )
         return connect(connection)
 
+    def check_exists(self) -> None:
+        """Make sure that there is one to read from; connecting would make a DuckDB file that nobody has made yet.
+
+        Raises:
+            NotFoundError: There is no warehouse yet.
+        """
+        file = _duckdb_file(self._url.get_secret_value())
+        if file is not None and not file.exists():
+            raise NotFoundError(f"There is no warehouse {file} yet", "Load something first", {"file": str(file)})
+
     @contextmanager
     def rows(self, table: str) -> Iterator[pa.RecordBatchReader]:
         """The rows of a table.
@@ -58,9 +68,7 @@ class Warehouse:
         Raises:
             NotFoundError: There is no such table, or no warehouse yet.
         """
-        file = _duckdb_file(self._url.get_secret_value())
-        if file is not None and not file.exists():
-            raise NotFoundError(f"There is no warehouse {file} yet", "Load something first", {"table": table})
+        self.check_exists()
         with closing(self.connect()) as target, target.rows(TableName.parse(table)) as reader:
             yield reader
 
