@@ -28,7 +28,7 @@ ALIGNED_BELOW = frozenset({"orclpwdverifierprofile", "orclapplicationentity", "t
 
 
 def fix_superiors(draft: Draft, names: Names, book: Book, kinds: Mapping[str, ClassKind]) -> None:
-    """One superior, which OUD takes, and the kind that the site gives.
+    """One superior, which OUD takes (OpenDS's reference: "at most one superior class"), and the site's kind.
 
     Of several superiors one stays: the first structural one, or else the first. The attributes of the others are taken
     over, so that entries stay as they are.

@@ -20,9 +20,7 @@ if TYPE_CHECKING:
     from flext_pipelines.oud.schema.drafts import Book, Carried, Draft
     from flext_pipelines.oud.schema.findings import Severity
 
-_MATTERS = (
-    "syntax:", "single_valued:", "superior:", "superiors:", "kind:", "must:", "usage:", "no_user_modification:",
-)  # fmt: skip
+_MATTERS = ("syntax:", "single_valued:", "superiors:", "kind:", "usage:", "no_user_modification:")
 """Differences by which the target refuses data that the source took."""
 
 
@@ -108,12 +106,14 @@ def _tell_owned(draft: Draft, owner: Carried, book: Book, view: SchemaView, *, w
     if NUMERIC_OID.fullmatch(owner.oid):
         attributes = book.target.attributes
         differing = differences(_effective(owner, attributes), _effective(draft.element, attributes))
-    narrower = _narrower(owner, draft.element, view)
+    narrower, stricter = _narrower(owner, draft.element, view), _stricter(owner, draft.element, view)
     if differing:
         reason += f"; the target's and this definition differ in {'; '.join(differing)}"
     if narrower:
         reason += f"; entries of it may not have {', '.join(narrower)} there"
-    matters = bool(narrower) or any(one.startswith(_MATTERS) for one in differing)
+    if stricter:
+        reason += f"; entries of it must have {', '.join(stricter)} there"
+    matters = bool(narrower or stricter) or any(one.startswith(_MATTERS) for one in differing)
     severity: Severity = "warning" if matters and not wanted else "info"
     aliases = [name for name in draft.original.names if name.lower() not in owner.keys]
     fix = "left out, the target's stands"
@@ -125,18 +125,27 @@ def _tell_owned(draft: Draft, owner: Carried, book: Book, view: SchemaView, *, w
 
 
 def _effective(element: Carried, attributes: Mapping[str, AttributeType]) -> Carried:
-    """An attribute type with the syntax and rules that it inherits from those of the target; a class as it is."""
-    if not isinstance(element, AttributeType):
-        return element
+    """An attribute type with the syntax and rules that it inherits from those of the target; a class with its top."""
+    if isinstance(element, ObjectClass):
+        above = tuple(name for name in element.superiors if name.lower() not in {"top", "2.5.6.0"})
+        return replace(element, superiors=above)
     found: dict[str, str | None] = {name: getattr(element, name) for name in _INHERITED}
-    above = attributes.get((element.superior or "").lower())
+    nearest = attributes.get((element.superior or "").lower())
     seen: set[int] = set()
-    while above is not None and id(above) not in seen:
-        seen.add(id(above))
+    while nearest is not None and id(nearest) not in seen:
+        seen.add(id(nearest))
         for name in _INHERITED:
-            found[name] = found[name] or getattr(above, name)
-        above = attributes.get((above.superior or "").lower())
+            found[name] = found[name] or getattr(nearest, name)
+        nearest = attributes.get((nearest.superior or "").lower())
     return replace(element, length=None, **found)  # type: ignore[arg-type]  # the fields of the same names
+
+
+def _stricter(owner: Carried, element: Carried, view: SchemaView) -> list[str]:
+    """Attributes that the target's class demands by itself, and the source's does not."""
+    if not isinstance(element, ObjectClass) or not isinstance(owner, ObjectClass) or owner.oid == "2.5.6.0":
+        return []
+    demanded = {view.canonical(name) for name in element.must}.union(*(view.must(name) for name in element.superiors))
+    return [name for name in owner.must if view.canonical(name) not in demanded]
 
 
 def _narrower(owner: Carried, element: Carried, view: SchemaView) -> list[str]:

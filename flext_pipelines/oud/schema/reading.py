@@ -18,7 +18,7 @@ from flext_pipelines.oud.schema.elements import Element, ElementKind
 from flext_pipelines.oud.schema.scanner import Oddity
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator, Mapping
 
 KINDS: dict[bytes, ElementKind] = {
     b"attributetypes": "attributeType",
@@ -157,6 +157,27 @@ def _located(error: SchemaSyntaxError, kind: ElementKind, file: str, place: _Pla
     reason = f"{file}:{line}: {kind}: {error.reason} of the definition"
     shown = str(error.details.get("text", ""))
     return Fault(SchemaSyntaxError(reason, error.instruction, details), line, column, kind, shown)
+
+
+def read_values(values: Mapping[str, Iterable[bytes]], source: str) -> OidSchema:
+    """The schema that a live server gives: values of ``attributeTypes``, ``objectClasses`` and so on, by name.
+
+    A value that is no definition is kept among the faults; lines are the numbers of the values.
+    """
+    found: list[Defined] = []
+    faults: list[Fault] = []
+    number = 0
+    for name, texts in values.items():
+        kind = KINDS.get(name.lower().encode())
+        for text in texts if kind is not None else ():
+            number += 1
+            assert kind is not None
+            place = _Place(number, (0,), 0, encoded=True)
+            try:
+                found.append(_defined(kind, text, place, source))
+            except SchemaSyntaxError as error:
+                faults.append(_located(error, kind, source, place, text))
+    return OidSchema(source, tuple(found), tuple(faults), entries=bool(found))
 
 
 class _Place(NamedTuple):

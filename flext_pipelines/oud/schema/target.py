@@ -34,11 +34,11 @@ class TargetSchema:
         self.classes: dict[str, ObjectClass] = {}
         self.rules: dict[str, MatchingRule] = {}
         self.syntaxes: dict[str, LdapSyntax] = {}
-        self._sources: dict[int, str] = {}
+        self._sources: dict[Element, str] = {}
 
     def add(self, element: Element, source: str) -> None:
         """Take an element in; what has one of its names already stays."""
-        self._sources[id(element)] = source
+        self._sources.setdefault(element, source)
         for key in element.keys:
             if isinstance(element, AttributeType):
                 self.attributes.setdefault(key, element)
@@ -51,7 +51,7 @@ class TargetSchema:
 
     def source_of(self, element: Element) -> str:
         """Which document, product or file an element comes from."""
-        return self._sources.get(id(element), "")
+        return self._sources.get(element, "")
 
     def elements(self) -> Iterator[Element]:
         """Attribute types and object classes, each once."""

@@ -108,6 +108,21 @@ def test_a_class_that_allowed_more_is_told_with_what_it_allowed() -> None:
     assert finding.reason.endswith("entries of it may not have exampleBadge there")
 
 
+def test_a_class_that_demanded_less_is_told_with_what_is_demanded() -> None:
+    """What the target demands less is no news; a missing SUP is top."""
+    found = migrated([], [
+        ("( 2.5.6.6 NAME 'person' STRUCTURAL MUST cn MAY ( sn $ userPassword $ telephoneNumber $ seeAlso $"
+        " description ) )"),
+        "( 2.5.6.17 NAME 'groupOfUniqueNames' SUP top STRUCTURAL MUST ( cn $ uniqueMember ) MAY ( owner $ o ) )",
+    ])  # fmt: skip
+
+    person, group = told(found, "owned")
+    assert (person.severity, group.severity) == ("warning", "info")
+    assert person.reason.endswith("; entries of it must have sn there")
+    assert "superiors" not in person.reason
+    assert "must: cn / cn uniqueMember" in group.reason
+
+
 def test_other_names_of_what_the_target_has_become_its_name() -> None:
     """The number is the attribute; data under the other name must follow."""
     found = migrated(

@@ -239,6 +239,16 @@ def slapd_tools() -> None:
         (pytest.fail if os.environ.get("CI") == "true" else pytest.skip)("OpenLDAP's slaptest is not installed (slapd)")
 
 
+def test_an_oid_that_is_no_number_goes_to_389_only(ds389_instance: Ds389, slapd_tools: None, tmp_path: Path) -> None:
+    """``name-oid`` is of OUD's family; that others refuse it is told."""
+    found = migrated([f"( exampleA-oid NAME 'exampleA' {TEXT} )"])
+
+    with added(ds389_instance, definitions(found)):
+        pass
+    assert not slapd_takes(tmp_path, definitions(found))
+    assert [(one.severity, one.code) for one in found.findings] == [("warning", "oid")]
+
+
 def test_operational_attributes_and_all_usages_go_to_389(ds389_instance: Ds389) -> None:
     """What slapd does not take at all: attributes of a site that are operational."""
     found = migrated([

@@ -10,7 +10,8 @@ import pytest
 
 from flext_pipelines.errors import LdifError, NotFoundError, SchemaSyntaxError
 from flext_pipelines.oud.schema.migrate import migrate_schema
-from flext_pipelines.oud.schema.reading import OidSchema, read_all, read_schema
+from flext_pipelines.oud.schema.reading import OidSchema, read_all, read_schema, read_values
+from flext_pipelines.oud.schema.target import TargetSchema
 from tests.oud.oid_schema import ATTRIBUTES, CLASSES, SCHEMA
 from tests.oud.schema.made import ARC, TEXT, attribute
 
@@ -152,6 +153,18 @@ def test_what_is_no_ldif_is_refused(tmp_path: Path) -> None:
         read(bytes(range(256)) * 10)
     with pytest.raises(NotFoundError):
         read_schema(tmp_path / "nothing.ldif")
+
+
+def test_a_live_servers_values_are_read_into_the_same() -> None:
+    """Whatever the case of their names; what is no definition is kept."""
+    found = read_values({"attributeTypes": [attribute(1, "exampleA").encode(), b"( 1.2"], "cn": [b"schema"],
+                         "objectClasses": [b"( 2.5.6.0 NAME 'top' ABSTRACT )"]}, "ldap://there")  # fmt: skip
+
+    assert [(one.element.name, one.line, one.source) for one in found.definitions] == [
+        ("exampleA", 1, "ldap://there"), ("top", 3, "ldap://there"),
+    ]  # fmt: skip
+    assert [one.line for one in found.faults] == [2]
+    assert "exampleA" in TargetSchema.of(found.definitions).attributes["examplea"].names
 
 
 def test_without_a_schema_the_target_has_what_it_has() -> None:
