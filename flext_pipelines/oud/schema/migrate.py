@@ -126,11 +126,11 @@ def migrate_schema(
 
     Raises:
         LdifError: The source is no LDIF.
-        SchemaSyntaxError: A definition of ``owned`` is none.
         FlextError: A file cannot be read.
     """
     target = owned if isinstance(owned, TargetSchema) else target_schema(owned)
     book = Book(target)
+    _tell_unknown(target, book)
     if source is None:
         return _migration(book, [], [], 0)
     schema = source if isinstance(source, OidSchema) else read_all(source, lenient=lenient)
@@ -225,6 +225,15 @@ def _tell_unread(schema: OidSchema, book: Book) -> None:
             Finding("error", 1, None, "", "", "empty", f"{schema.file} defines nothing",
                     "nothing is written; name an export of cn=subschemasubentry")
         )  # fmt: skip
+
+
+def _tell_unknown(target: TargetSchema, book: Book) -> None:
+    """Findings on what the target has and nobody knows; the line is of its file, which the reason names."""
+    for fault in target.faults:
+        unknown = "not known to be the target's; if the source has it too, take it out of the result"
+        book.findings.append(
+            Finding("error", fault.line, fault.kind, "", "", "target", fault.error.reason, unknown, fault.column)
+        )
 
 
 def _spelled(schema: OidSchema, book: Book, renames: Mapping[str, str], converted: Collection[str]) -> list[Draft]:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from flext_pipelines.errors import UsageError
 from flext_pipelines.oud.schema.elements import AttributeType, Element, LdapSyntax, MatchingRule, ObjectClass
-from flext_pipelines.oud.schema.reading import Defined, read_schema
+from flext_pipelines.oud.schema.reading import Defined, Fault, read_all, read_schema
 
 OWNED = Path(__file__).with_name("owned")
 SERVER_ARCS = ("1.3.6.1.4.1.26027.",)
@@ -27,6 +27,7 @@ class TargetSchema:
         classes: Object classes.
         rules: Matching rules.
         syntaxes: Syntaxes.
+        faults: What of the target's own file could not be read, so that it is not known.
     """
 
     def __init__(self) -> None:
@@ -34,6 +35,7 @@ class TargetSchema:
         self.classes: dict[str, ObjectClass] = {}
         self.rules: dict[str, MatchingRule] = {}
         self.syntaxes: dict[str, LdapSyntax] = {}
+        self.faults: tuple[Fault, ...] = ()
         self._sources: dict[Element, str] = {}
 
     def add(self, element: Element, source: str) -> None:
@@ -87,20 +89,22 @@ def target_schema(owned: Path | None) -> TargetSchema:
     Args:
         owned: A schema that was exported from the target. One that defines ``top`` is the whole schema and stands for
             the built-in list; any other is added to it. Matching rules and syntaxes are built in where it has none.
+            What in it cannot be read is among its faults.
 
     Raises:
-        SchemaSyntaxError: A definition in it is none.
         UsageError: It has no definitions at all.
         FlextError: It cannot be read.
     """
     if owned is None:
         return standard_target()
-    found = read_schema(owned).definitions
+    schema = read_all(owned, lenient=True)
+    found = schema.definitions
     if not found:
         raise UsageError(
             f"{owned} has no schema definitions", "Name an export of cn=schema with attributeTypes and objectClasses"
         )
     made = TargetSchema.of(found, owned.name)
+    made.faults = schema.faults
     whole = "top" in made.classes
     for defined in _standard_definitions():
         built_in_only = isinstance(defined.element, (MatchingRule, LdapSyntax))

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from flext_pipelines.errors import SchemaSyntaxError, UsageError
+from flext_pipelines.errors import UsageError
 from flext_pipelines.oud.schema.target import standard_target, target_schema
 from tests.oud.oid_schema import subentry
 from tests.oud.schema.made import ARC, SYNTAX, TEXT, attribute, migrated, object_class, serious, told
@@ -206,14 +206,25 @@ def test_rules_and_syntaxes_of_a_whole_schema_are_its_own(tmp_path: Path) -> Non
     assert {code for _, code, _ in serious(found)} == {"matching-rule", "syntax-unknown"}
 
 
-def test_a_wrong_list_of_the_target_is_an_error(tmp_path: Path) -> None:
-    """With file and line; a file without definitions is none."""
-    wrong, nothing = tmp_path / "wrong.ldif", tmp_path / "nothing.ldif"
-    wrong.write_bytes(b"dn: cn=schema\nattributetypes: ( 1.2.3 NAME\n")
+def test_what_cannot_be_read_of_the_targets_list_is_told(tmp_path: Path) -> None:
+    """With file and line; the rest of it counts."""
+    wrong = tmp_path / "wrong.ldif"
+    text = attribute(1, "exampleA")
+    wrong.write_bytes(f"dn: cn=schema\nattributetypes: ( 1.2.3 NAME\nattributetypes: {text}\n".encode())
+
+    found = migrated([text, attribute(2, "exampleB")], owned=wrong)
+
+    assert [one.name for one in found.attributes] == ["exampleB"]
+    (finding,) = told(found, "target")
+    assert (finding.severity, finding.line) == ("error", 2)
+    assert "wrong.ldif:2: attributeType: expected a name in quotes" in finding.reason
+
+
+def test_a_list_of_the_target_without_definitions_is_an_error(tmp_path: Path) -> None:
+    """A data export in its place."""
+    nothing = tmp_path / "nothing.ldif"
     nothing.write_bytes(b"dn: dc=example\ndc: example\n")
 
-    with pytest.raises(SchemaSyntaxError, match=r"wrong\.ldif:2: attributeType: expected a name in quotes"):
-        target_schema(wrong)
     with pytest.raises(UsageError, match=r"nothing\.ldif has no schema definitions"):
         target_schema(nothing)
 

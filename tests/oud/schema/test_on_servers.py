@@ -129,6 +129,20 @@ def test_the_schema_of_389_becomes_nothing_beside_itself(ds389_instance: Ds389, 
     assert {finding.code for finding in found.findings if finding.severity != "info"} <= {"oid", "owned"}
 
 
+def test_the_schema_of_slapd_becomes_nothing_beside_itself(slapd: Slapd, tmp_path: Path) -> None:
+    """The same of another maker's."""
+    names = ("attributeTypes", "objectClasses", "matchingRules", "matchingRuleUse", "ldapSyntaxes")
+    path = tmp_path / "slapd.ldif"
+    path.write_text(slapd.run("ldapsearch", "-LLL", "-b", "cn=subschema", "-s", "base", *names), encoding="utf-8")
+
+    found = migrate_schema(path, owned=path)
+
+    assert found.read > 200
+    assert (found.attributes_written, found.classes_written) == (0, 0)
+    assert {finding.code for finding in found.findings} == {"owned"}
+    assert found.view.must("inetOrgPerson") == {"objectclass", "cn", "sn"}
+
+
 def slapd_schema(found: Iterable[tuple[str, str]]) -> str:
     """The definitions in the form of slapd.conf. slapd refuses operational attributes that are not its own."""
     keywords = {"attributeTypes": "attributetype", "objectClasses": "objectclass"}
