@@ -46,11 +46,13 @@ class Place(NamedTuple):
         cursor: Of the cloud: ``cursor=...``, where its page begins; empty for the first.
         passed: Rows of that page that were given out before.
         size: Rows of its pages.
+        given: Of what the next rows are added up to: how much was given out before.
     """
 
     cursor: str
     passed: int
     size: int
+    given: int = 0
 
 
 def read_page(calls: CloudCalls, entity: str, query: Mapping[str, str], cursor: str = "", size: int = 500) -> Page:
@@ -140,11 +142,11 @@ def opened(request: Value, cursor: str | None, size: int) -> Place:
     if cursor is None:
         return Place("", 0, size)
     try:
-        mark, inner, passed, pages = json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
-        place = Place(str(inner), int(passed), int(pages))
+        mark, inner, passed, pages, given = json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
+        place = Place(str(inner), int(passed), int(pages), int(given))
     except (binascii.Error, ValueError, TypeError):
         mark, place = "", Place("", -1, 0)
-    if mark != fingerprint(request) or place.passed < 0 or not 1 <= place.size <= LARGEST_PAGE:
+    if mark != fingerprint(request) or min(place.passed, place.given) < 0 or not 1 <= place.size <= LARGEST_PAGE:
         raise CursorRefusedError(
             "The cursor is not one that this search has given",
             "Give `next_cursor` of the page before, with the same filters and sort",

@@ -12,7 +12,7 @@ from flext_pipelines.wms.cloud.records import day, quantity, reference_id, refer
 from flext_pipelines.wms.values import StockPage, StockRow
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from flext_pipelines.wms.cloud.calls import CloudCalls, Row
     from flext_pipelines.wms.requests import StockFilter
@@ -88,27 +88,44 @@ def stock_page(calls: CloudCalls, request: StockFilter) -> StockPage:
         UnavailableError: The cloud does not answer, or gives a page twice.
     """
     place = opened(request, request.cursor, min(LARGEST_PAGE, max(_PAGE, request.limit)))
-    query = _query(calls, request)
-    same, sums, seen = _grouping(request.by), list[_Sum](), {place.cursor}
-    cursor, passed = place.cursor, place.passed
+    found: list[StockRow] = []
+    given = place.given
+    for group in _groups(calls, request, place):
+        shown = group.shown(request.by)
+        room = request.limit - len(found)
+        if room == 0 or len(shown) - given > room:
+            found += shown[given : given + room]
+            following = Place(group.cursor, group.index, place.size, given + room)
+            return StockPage(rows=tuple(found), next_cursor=sealed(request, following))
+        found += shown[given:]
+        given = 0
+    return StockPage(rows=tuple(found))
+
+
+def _groups(calls: CloudCalls, request: StockFilter, place: Place) -> Iterator[_Group]:
+    """Rows that belong together, from a place on."""
+    query, same = _query(calls, request), _sameness(request.by)
+    cursor, passed, seen = place.cursor, place.passed, {place.cursor}
+    group: _Group | None = None
     while True:
         page = read_page(calls, "inventory", query, cursor, place.size)
         rows = [stock_of(row) for row in page.rows]
         held = _in_quarantine(calls, rows)
         for index in range(passed, len(rows)):
             row = rows[index]
-            if not sums or sums[-1].group != same(row):
-                if len(sums) == request.limit:
-                    following = sealed(request, Place(cursor, index, place.size))
-                    return StockPage(rows=tuple(one.row(request.by) for one in sums), next_cursor=following)
-                sums.append(_Sum(same(row), row))
-            sums[-1].add(row, quarantined=row.container in held)
+            if group is None or group.key != same(row):
+                if group is not None:
+                    yield group
+                group = _Group(same(row), cursor, index)
+            group.add(row, quarantined=row.container in held)
         if not page.following:
-            return StockPage(rows=tuple(one.row(request.by) for one in sums))
+            break
         if page.following in seen:
             raise repeated(calls, "inventory")
         seen.add(page.following)
         cursor, passed = page.following, 0
+    if group is not None:
+        yield group
 
 
 def _query(calls: CloudCalls, request: StockFilter) -> dict[str, str]:
@@ -121,45 +138,59 @@ def _query(calls: CloudCalls, request: StockFilter) -> dict[str, str]:
     return {"ordering": _ORDERED_BY[request.by], **narrowing(calls, request), **given}
 
 
-def _grouping(by: str) -> Callable[[Stock], tuple[object, ...]]:
+def _sameness(by: str) -> Callable[[Stock], tuple[object, ...]]:
+    """What rows that stand beside each other have in common."""
     if by == "item":
         return lambda row: (row.item,)
     if by == "location":
         return lambda row: (row.item, row.facility, row.location)
-    return lambda row: (row.item, row.facility, row.location, row.batch, row.expiry)
+    return lambda row: (row.item, row.facility, row.location, row.batch)
 
 
-class _Sum:
-    """Rows that are shown as one."""
+class _Group:
+    """Rows that stand beside each other and are shown as one, or by lot as one for each expiry date and quarantine.
 
-    def __init__(self, group: tuple[object, ...], first: Stock) -> None:
-        self.group = group
-        self._first = first
-        self._facilities: set[str | None] = set()
-        self._on_hand = self._allocated = self._available = self._held = Decimal(0)
+    Attributes:
+        key: What they have in common.
+        cursor: Of the page that the first of them is on.
+        index: Of the first of them on that page.
+    """
+
+    def __init__(self, key: tuple[object, ...], cursor: str, index: int) -> None:
+        self.key = key
+        self.cursor = cursor
+        self.index = index
+        self._rows: list[tuple[Stock, bool]] = []
 
     def add(self, row: Stock, *, quarantined: bool) -> None:
-        """Add a row up."""
-        self._facilities.add(row.facility)
-        self._on_hand += row.on_hand
-        self._allocated += row.allocated
-        self._available += available(row.on_hand, row.allocated, row.expiry, quarantined=quarantined)
-        self._held += row.on_hand if quarantined else 0
+        """One more row."""
+        self._rows.append((row, quarantined))
 
-    def row(self, by: str) -> StockRow:
-        """What is shown."""
-        first = self._first
-        return StockRow(
-            facility_code=first.facility if len(self._facilities) == 1 else None,
-            item_code=first.item,
-            location_barcode=None if by == "item" else first.location,
-            batch_nbr=first.batch if by == "lot" else None,
-            expiry_date=first.expiry if by == "lot" else None,
-            quarantined=by == "lot" and self._held > 0 and self._held == self._on_hand,
-            on_hand=self._on_hand,
-            allocated=self._allocated,
-            available=self._available,
-        )
+    def shown(self, by: str) -> list[StockRow]:
+        """What is shown of them."""
+        if by != "lot":
+            return [_summed(by, self._rows)]
+        parts: dict[tuple[dt.date, bool], list[tuple[Stock, bool]]] = {}
+        for row, quarantined in self._rows:
+            parts.setdefault((row.expiry or dt.date.max, quarantined), []).append((row, quarantined))
+        return [_summed(by, parts[part]) for part in sorted(parts)]
+
+
+def _summed(by: str, rows: Sequence[tuple[Stock, bool]]) -> StockRow:
+    first, quarantined = rows[0]
+    facilities = {row.facility for row, _ in rows}
+    free = (available(row.on_hand, row.allocated, row.expiry, quarantined=held) for row, held in rows)
+    return StockRow(
+        facility_code=first.facility if len(facilities) == 1 else None,
+        item_code=first.item,
+        location_barcode=None if by == "item" else first.location,
+        batch_nbr=first.batch if by == "lot" else None,
+        expiry_date=first.expiry if by == "lot" else None,
+        quarantined=by == "lot" and quarantined,
+        on_hand=sum((row.on_hand for row, _ in rows), Decimal(0)),
+        allocated=sum((row.allocated for row, _ in rows), Decimal(0)),
+        available=sum(free, Decimal(0)),
+    )
 
 
 def _in_quarantine(calls: CloudCalls, rows: Sequence[Stock]) -> set[int]:

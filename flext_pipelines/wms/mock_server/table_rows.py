@@ -22,7 +22,7 @@ _RENAMED: dict[str, _Columns] = {
     "order_dtl": {"orig_ord_qty": "ord_qty"},
     "allocation": {"packed_qty": "picked_qty"},
     "ib_shipment": {"rcvd_ts": "received_ts"},
-    "ib_shipment_dtl": {"received_qty": "received_qty", "ib_shipment_id": "ib_shipment_id"},
+    "ib_shipment_dtl": {"shipped_qty": "expected_qty"},
 }
 """Fields of the API whose column has another name in the table."""
 
@@ -55,17 +55,27 @@ def read_tables(engine: Engine) -> dict[str, Sequence[Row]]:
 
     present = set(inspect(engine).get_table_names())
     metadata = MetaData()
-    metadata.reflect(engine, only=[name for name in ENTITIES if name in present], resolve_fks=False)
-    read: dict[str, Sequence[Row]] = {}
+    metadata.reflect(engine, only=[name for name in (*ENTITIES, "lot") if name in present], resolve_fks=False)
+    found: dict[str, list[Row]] = {}
     with engine.connect() as connection:
         for name, table in metadata.tables.items():
-            rows = connection.execute(select(table)).mappings()
-            read[name] = [_row(name, dict(row)) for row in rows]
+            found[name] = [dict(row) for row in connection.execute(select(table)).mappings()]
+    _number_batches(found)
+    read: dict[str, Sequence[Row]] = {name: [_row(name, row) for row in rows] for name, rows in found.items()}
     reference = Generator(0)
     for name in ("order_type", "order_status", "ib_shipment_status"):
         read[name] = [row for number in reference.ids(name) if (row := reference.row(name, number)) is not None]
     _complete(read)
     return read
+
+
+def _number_batches(found: dict[str, list[Row]]) -> None:
+    """The lots that have a number are the API's batches; stock refers to them by id."""
+    batches = [row for row in found.pop("lot", []) if row["batch_nbr"] is not None]
+    ids = {(row["item_id"], row["batch_nbr"]): row["id"] for row in batches}
+    for row in found.get("inventory", []):
+        row["batch_number_id"] = ids.get((row["item_id"], row.get("batch_nbr")))
+    found["batch_number"] = batches
 
 
 def _complete(read: dict[str, Sequence[Row]]) -> None:

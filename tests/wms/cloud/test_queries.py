@@ -96,6 +96,32 @@ def test_expired_stock_is_not_available(cloud: Cloud, rows: Rows) -> None:
     assert found[0].available == 0
 
 
+@pytest.mark.parametrize("limit", [1, 2, 3, 100])
+def test_lots_without_a_number_are_told_apart_by_their_date(cloud: Cloud, rows: Rows, limit: int) -> None:
+    """Rows of two dates and of quarantine lie mixed in a location: each is shown once, with its sum."""
+    template = next(row for row in rows("inventory") if row["location_id"] and row["batch_number_id"] is None)
+    warehouse = cloud.running.server.warehouse
+    place = {"facility_id": template["facility_id"]["id"], "company_id": 1, "item_id": template["item_id"]["id"],
+             "location_id": template["location_id"]["id"], "allocated_qty": "0", "status_id": 30}  # fmt: skip
+    lpn = warehouse.add("iblpn", "x", facility_id=place["facility_id"], company_id=1, container_nbr="QC-2",
+                        status_id=10, marked_for_qc_flg=True)  # fmt: skip
+    for turn in range(3):
+        warehouse.add("inventory", "x", **place, curr_qty="1.5", expiry_date="2040-01-01")
+        warehouse.add("inventory", "x", **place, curr_qty="2", expiry_date="2041-01-01")
+        warehouse.add("inventory", "x", **place, curr_qty=f"{turn}", expiry_date="2040-01-01", container_id=lpn["id"])
+
+    found = all_stock(
+        cloud, item_code=template["item_id"]["key"], location_barcode=template["location_id"]["key"], limit=limit
+    )
+
+    dated = {(one.expiry_date, one.quarantined): one.on_hand for one in found if one.expiry_date}
+    assert dated == {
+        (dt.date(2040, 1, 1), False): Decimal("4.5"), (dt.date(2040, 1, 1), True): Decimal(3),
+        (dt.date(2041, 1, 1), False): Decimal(6),
+    }  # fmt: skip
+    assert len(found) == 4
+
+
 def test_stock_in_a_container_for_quality_control_is_in_quarantine(cloud: Cloud, rows: Rows) -> None:
     """The container's mark counts for what is in it."""
     row = next(row for row in rows("inventory") if Decimal(row["curr_qty"]) > 0)
