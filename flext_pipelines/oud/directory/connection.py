@@ -35,11 +35,29 @@ _PAGE = 1_000
 _PAGED = "1.2.840.113556.1.4.319"
 
 
+class Knowledge:
+    """What is known of a server, asked for once.
+
+    Attributes:
+        root_dse: What it says of itself, names in lower case.
+        schema: What it holds entries to.
+    """
+
+    def __init__(self) -> None:
+        self.root_dse: Attributes | None = None
+        self.schema: ServerSchema | None = None
+
+
 class Directory:
     """One connection. Use it in a ``with``; nothing of it is shared among threads.
 
     Args:
         target: Where, and as whom.
+        like: An earlier connection to the same server, whose knowledge of it is kept.
+
+    Attributes:
+        target: Where, and as whom.
+        knowledge: What is known of the server.
 
     Raises:
         ForbiddenError: The server refuses the password, or the account.
@@ -50,7 +68,7 @@ class Directory:
         UsageError: A bind DN comes without a password, which LDAP takes for an anonymous bind.
     """
 
-    def __init__(self, target: DirectoryTarget) -> None:
+    def __init__(self, target: DirectoryTarget, *, like: Directory | None = None) -> None:
         password = target.password.get_secret_value() if target.password is not None else ""
         if target.bind_dn and not password:
             raise UsageError(
@@ -63,8 +81,7 @@ class Directory:
         self._ldap: ModuleType = library()
         self._client: LdapClient = new_client(target)
         self._closed = False
-        self._root_dse: Attributes | None = None
-        self._schema: ServerSchema | None = None
+        self.knowledge = like.knowledge if like is not None else Knowledge()
         try:
             self._bind(target.bind_dn, password)
         except BaseException:
@@ -300,10 +317,10 @@ class Directory:
     @property
     def root_dse(self) -> Attributes:
         """What the server says of itself, names in lower case."""
-        if self._root_dse is None:
+        if self.knowledge.root_dse is None:
             found = self.read("", ["*", "+"]) or {}
-            self._root_dse = {name.lower(): values for name, values in found.items()}
-        return self._root_dse
+            self.knowledge.root_dse = {name.lower(): values for name, values in found.items()}
+        return self.knowledge.root_dse
 
     def has_control(self, oid: str) -> bool:
         """Whether the server lists a control."""
@@ -317,15 +334,15 @@ class Directory:
     @property
     def schema(self) -> ServerSchema:
         """The schema it holds entries to."""
-        if self._schema is None:
+        if self.knowledge.schema is None:
             where = self.root_dse.get("subschemasubentry", [b"cn=schema"])[0].decode()
             found = self.read(where, ["attributeTypes", "objectClasses", "matchingRules", "ldapSyntaxes"]) or {}
-            self._schema = ServerSchema(found, where)
-        return self._schema
+            self.knowledge.schema = ServerSchema(found, where)
+        return self.knowledge.schema
 
     def forget_schema(self) -> None:
         """Ask for the schema again when it is next needed: it was changed."""
-        self._schema = None
+        self.knowledge.schema = None
 
 
 class _Sending:

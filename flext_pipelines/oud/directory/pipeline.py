@@ -154,7 +154,13 @@ class Pipeline:
         if answer.verdict == "transient":
             self._try_later(operation, answer)
             return
-        settled = operation.take(answer, self.directory)
+        try:
+            settled = operation.take(answer, self.directory)
+        except FlextError as error:  # it asks for the server's schema
+            if not error.retryable:
+                raise
+            self._connect_again(error, operation)
+            return
         if settled is None:
             self._send(operation)
         else:
@@ -205,7 +211,7 @@ class Pipeline:
         pause = _FIRST_PAUSE
         while True:
             try:
-                self.directory = Directory(self._target)
+                self.directory = Directory(self._target, like=self.directory)
             except FlextError as again:
                 # A server that just goes down can end a handshake, too; its certificate was good before.
                 may_pass = again.retryable or again.details.get("tls")

@@ -22,6 +22,7 @@ from flext_pipelines.values import Progress
 from tests.ldap_servers import Ds389, Slapd
 from tests.oud.directory import loading
 from tests.oud.directory.conftest import target_of
+from tests.oud.directory.cutting import cut_line
 from tests.oud.directory.sample import migrated, write_files
 
 pytestmark = [pytest.mark.ldap, pytest.mark.process]
@@ -228,3 +229,47 @@ def test_a_full_disk_ends_the_load_and_spoils_nothing(slapd: Slapd, tmp_path: Pa
     report = load(files, target, journal=journal)
 
     assert_whole(files, target, report, len(list(migrated(300))))
+
+
+ROUTES = [[first, second] for first in range(4_000, 40_000, 3_300) for second in (700, 9_000)]
+"""After how many bytes the first and the second connection break: before, in and behind the traffic of the load."""
+
+
+def test_a_line_that_breaks_anywhere_loses_and_doubles_nothing(slapd: Slapd, tmp_path: Path) -> None:
+    """Wherever the connection ends, in a request, an answer or between: each record is settled once."""
+    files = write_files(tmp_path, 90)
+    count = len(list(migrated(90)))
+    for number, cuts in enumerate(ROUTES):
+        slapd.stop()
+        for file in (slapd.folder / "data").iterdir():
+            file.unlink()
+        slapd.restart()
+        with cut_line(slapd.port, cuts) as line:
+            report = load(files, target_of(slapd, url=line.url), journal=tmp_path / f"journal-{number}")
+
+            assert line.connections >= 2, cuts
+        assert report.retries > 0
+        assert_whole(files, target_of(slapd), report, count)
+
+
+def test_a_load_whose_server_is_lost_for_good_is_taken_up(slapd: Slapd, tmp_path: Path) -> None:
+    """The error says to run it again; the run after it settles the rest, and nothing a second time."""
+    files = write_files(tmp_path, 90)
+    count = len(list(migrated(90)))
+    for number, cut in enumerate(range(4_000, 40_000, 6_000)):
+        slapd.stop()
+        for file in (slapd.folder / "data").iterdir():
+            file.unlink()
+        slapd.restart()
+        journal = tmp_path / f"journal-{number}"
+        with cut_line(slapd.port, [cut], closed_after=1) as line:
+            url = line.url
+            with pytest.raises((UnavailableError, TimedOutError)) as caught:
+                load(files, target_of(slapd, url=url, patience_seconds=0.2), journal=journal)
+
+        assert "run the same command again" in caught.value.instruction
+        port = int(url.rpartition(":")[2])
+        with cut_line(slapd.port, [], port=port):
+            report = load(files, target_of(slapd, url=url), journal=journal)
+        assert report.resumed
+        assert_whole(files, target_of(slapd), report, count)
