@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from flext_pipelines.oud.schema.elements import ClassKind, ObjectClass
+from flext_pipelines.oud.schema.elements import ClassKind, ObjectClass, several
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -59,14 +59,16 @@ def _reduce(draft: Draft, written: tuple[str, ...], names: Names, book: Book) ->
     kept = (structural or useful)[0]
     draft.change(superiors=(kept,))
     if useful == [kept] and len(known) == len(written):
-        book.note("info", draft, "superiors", f"SUP ( {' $ '.join(written)} ): top is above all", f"SUP {kept}")
+        book.note(
+            "info", draft, "superiors", f"SUP ( {several(written, between=' $ ')} ): top is above all", f"SUP {kept}"
+        )
         return
     others = [name for name in useful if name != kept]
     for name in others:
         _take_over(draft, name, names, book)
-    fix = f"SUP {kept}" + (f"; the attributes of {', '.join(others)} are its own" if others else "")
+    fix = f"SUP {kept}" + (f"; the attributes of {several(others)} are its own" if others else "")
     severity: Severity = "error" if others else "warning"
-    book.note(severity, draft, "superiors", f"SUP ( {' $ '.join(written)} ): OUD takes one superior", fix)
+    book.note(severity, draft, "superiors", f"SUP ( {several(written, between=' $ ')} ): OUD takes one superior", fix)
 
 
 def _class_of(name: str | None, names: Names, book: Book) -> ObjectClass | None:
@@ -152,11 +154,11 @@ def _existing(
         seen.add(identity)
         kept.append(found)
     if converted:
-        told = f"{clause} {', '.join(converted)}: access control, whose values become aci"
+        told = f"{clause} {several(converted)}: access control, whose values become aci"
         book.note("info", draft, "converted", told, "removed")
     for reference in nowhere:
         told = f"{clause} {reference}: {attributes.why_gone(reference)}"
         book.note("warning", draft, "reference", told, f"removed from {clause}")
     if twice:
-        book.note("info", draft, "twice", f"{clause} {', '.join(twice)}: named before", "removed")
+        book.note("info", draft, "twice", f"{clause} {several(twice)}: named before", "removed")
     return tuple(kept)

@@ -13,7 +13,7 @@ import heapq
 from collections import defaultdict, deque
 from typing import TYPE_CHECKING
 
-from flext_pipelines.oud.schema.elements import AttributeType, ObjectClass
+from flext_pipelines.oud.schema.elements import AttributeType, ObjectClass, several
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -154,8 +154,7 @@ def _circles(drafts: list[Draft], names: Names) -> list[list[Draft]]:
 def _break_circle(circle: list[Draft], names: Names, book: Book) -> None:
     """Take the SUP of the first that can do without it; where none can, leave all out."""
     circle = sorted(circle, key=lambda draft: oid_order(draft.element.oid))
-    shown = ", ".join(draft.element.name for draft in circle[:5]) + (", ..." if len(circle) > 5 else "")
-    reason = f"SUP goes round in a circle: {shown}"
+    reason = f"SUP goes round in a circle: {several([draft.element.name for draft in circle])}"
     able = [draft for draft in circle if isinstance(draft.element, AttributeType) and draft.element.syntax is not None]
     for draft in able[:1] or circle:
         if not _stands_alone(draft, book, reason, "error"):

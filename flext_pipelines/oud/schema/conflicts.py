@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from flext_pipelines.oud.schema.elements import AttributeType, ObjectClass, differences
+from flext_pipelines.oud.schema.elements import AttributeType, ObjectClass, differences, several
 from flext_pipelines.oud.schema.scanner import NUMERIC_OID
 from flext_pipelines.oud.schema.target import SERVER_ARCS
 from flext_pipelines.oud.schema.view import SchemaView
@@ -110,15 +110,15 @@ def _tell_owned(draft: Draft, owner: Carried, book: Book, view: SchemaView, *, w
     if differing:
         reason += f"; the target's and this definition differ in {'; '.join(differing)}"
     if narrower:
-        reason += f"; entries of it may not have {', '.join(narrower)} there"
+        reason += f"; entries of it may not have {several(narrower)} there"
     if stricter:
-        reason += f"; entries of it must have {', '.join(stricter)} there"
+        reason += f"; entries of it must have {several(stricter)} there"
     matters = bool(narrower or stricter) or any(one.startswith(_MATTERS) for one in differing)
     severity: Severity = "warning" if matters and not wanted else "info"
     aliases = [name for name in draft.original.names if name.lower() not in owner.keys]
     fix = "left out, the target's stands"
     if aliases:
-        fix += f"; data that use {', '.join(aliases)} are renamed to {owner.name}"
+        fix += f"; data that use {several(aliases)} are renamed to {owner.name}"
     book.drop(severity, draft, "owned", reason, fix)
     for name in aliases:
         book.rename(draft, name, owner.name)

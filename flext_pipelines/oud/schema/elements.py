@@ -6,6 +6,7 @@ their canonical text. What does not: reading (``definitions``), and what a serve
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from typing import Literal, TypeAlias
 
@@ -181,27 +182,39 @@ def _quoted(text: str) -> str:
 def differences(one: Element, other: Element) -> tuple[str, ...]:
     """What two definitions of one kind say differently, field by field; descriptions and extensions count not.
 
-    Case makes no difference, nor does the order of names and attributes.
+    Case makes no difference, nor does the order of names and attributes. Of lists, what only one of the two has.
     """
     found = []
     for field in fields(one):
         if field.name in {"description", "extensions"}:
             continue
         left, right = getattr(one, field.name), getattr(other, field.name)
+        if isinstance(left, tuple):
+            left, right = _beyond(left, right), _beyond(right, left)
         if _comparable(left) != _comparable(right):
             found.append(f"{field.name}: {_shown(left)} / {_shown(right)}")
     return tuple(found)
 
 
+def _beyond(names: tuple[str, ...], others: tuple[str, ...]) -> tuple[str, ...]:
+    known = {name.lower() for name in others}
+    return tuple(name for name in names if name.lower() not in known)
+
+
 def _comparable(value: object) -> object:
-    if isinstance(value, tuple):
-        return sorted(str(item).lower() for item in value)
     return value.lower() if isinstance(value, str) else value
 
 
 def _shown(value: object) -> str:
     if isinstance(value, tuple):
-        return " ".join(map(str, value)) or "none"
+        return several(value, between=" ") or "none"
     if isinstance(value, bool):
         return "yes" if value else "no"
     return "none" if value is None else str(value)
+
+
+def several(names: Sequence[str], *, between: str = ", ", most: int = 12) -> str:
+    """Names for a sentence; of very many the first ones and how many more there are."""
+    if len(names) <= most:
+        return between.join(names)
+    return f"{between.join(names[:most])}{between}and {len(names) - most:,} more"

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 CONVERTED = frozenset({"orclaci", "orclentrylevelaci", "orclcontainerlevelacl"})
 """OID's access control: its values become ``aci``, so that the target needs no such attributes."""
 
+_ORACLES = "2.16.840.1.113894."
 _HEAD = ((b"objectClass", b"top"), (b"objectClass", b"ldapSubentry"), (b"objectClass", b"subschema"))
 
 
@@ -154,6 +155,8 @@ def migrate_schema(
     classes = settle(classes, class_names, book)
     for draft in classes:
         fix_class(draft, class_names, attribute_names, book)
+    if owned is None:
+        _tell_oracles(attributes + classes, book)
     read = sum(one.kind in ("attributeType", "objectClass") for one in schema.definitions)
     return _migration(book, ordered(attributes, attribute_names), ordered(classes, class_names), read)
 
@@ -234,6 +237,15 @@ def _tell_unknown(target: TargetSchema, book: Book) -> None:
         book.findings.append(
             Finding("error", fault.line, fault.kind, "", "", "target", fault.error.reason, unknown, fault.column)
         )
+
+
+def _tell_oracles(drafts: list[Draft], book: Book) -> None:
+    """One finding where Oracle's own definitions are written and nobody said which of them the target has."""
+    lines = [draft.line for draft in drafts if draft.element.oid.startswith(_ORACLES)]
+    if lines:
+        reason = f"{len(lines):,} definitions are Oracle's own; an OUD with Enterprise User Security has some of them"
+        fix = "written; give the target's schema (--owned) to leave out what it has"
+        book.findings.append(Finding("warning", min(lines), None, "", _ORACLES[:-1], "oracle", reason, fix))
 
 
 def _spelled(schema: OidSchema, book: Book, renames: Mapping[str, str], converted: Collection[str]) -> list[Draft]:

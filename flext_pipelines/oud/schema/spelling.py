@@ -10,6 +10,7 @@ import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+from flext_pipelines.oud.schema.elements import several
 from flext_pipelines.oud.schema.scanner import DESCR, NUMERIC_OID
 
 if TYPE_CHECKING:
@@ -50,7 +51,7 @@ def _fix_description(draft: Draft, book: Book) -> None:
     kept = tuple(one for one in draft.element.extensions if one[0] not in _SERVER_EXTENSIONS and one[1])
     if kept != draft.element.extensions:
         gone = [name for name, values in draft.element.extensions if (name, values) not in kept]
-        book.note("info", draft, "extension", f"{', '.join(gone)} belongs to another server or is empty", "left out")
+        book.note("info", draft, "extension", f"{several(gone)} belongs to another server or is empty", "left out")
         draft.change(extensions=kept)
 
 
@@ -72,11 +73,13 @@ def _fix_names(draft: Draft, book: Book, renames: Mapping[str, str]) -> bool:
     """Names that a server takes. Data must follow each name that changes."""
     fixed: list[str] = []
     bad: list[str] = []
+    seen: set[str] = set()
     for name in draft.element.names:
         wanted = _named(draft, name, book, renames)
         if not DESCR.fullmatch(wanted):
             bad.append(name)
-        elif wanted.lower() not in {one.lower() for one in fixed}:
+        elif wanted.lower() not in seen:
+            seen.add(wanted.lower())
             fixed.append(wanted)
     if bad and not fixed:
         book.drop("error", draft, "name", f"{_listed(bad)} is no name: a letter, then letters, digits and hyphens")
@@ -117,4 +120,4 @@ def _named(draft: Draft, name: str, book: Book, renames: Mapping[str, str]) -> s
 
 
 def _listed(names: list[str]) -> str:
-    return ", ".join(repr(name) for name in names)
+    return several([repr(name) for name in names])

@@ -131,6 +131,17 @@ def test_very_long_chains_take_no_longer_than_short_ones() -> None:
     assert written(migrated([*chain[:0:-1], attribute(0, "example0")])) == [f"example{at}" for at in range(levels)]
 
 
+def test_very_long_definitions_are_told_shortly() -> None:
+    """A hundred thousand names and attributes are read once, and no sentence lists them."""
+    names = " ".join(f"'example{number}' '{number}'" for number in range(50_000))
+    lists = " $ ".join(f"nowhere{number}" for number in range(20_000))
+
+    found = migrated([f"( {ARC}.1.1 NAME ( {names} ) {TEXT} )"], [object_class(1, "c", f"SUP ( {lists} ) AUXILIARY")])
+
+    assert len(found.attributes[0].names) == 50_000
+    assert max(len(one.reason) + len(one.fix) for one in found.findings) < 1000
+
+
 def test_numbers_of_any_length_are_ordered() -> None:
     """An OID of five thousand digits is one."""
     found = migrated([f"( 1.{'9' * 5000} NAME 'long' {TEXT} )", f"( {ARC}.1.1 NAME 'short' {TEXT} )"])

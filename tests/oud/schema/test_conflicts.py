@@ -120,7 +120,7 @@ def test_a_class_that_demanded_less_is_told_with_what_is_demanded() -> None:
     assert (person.severity, group.severity) == ("warning", "info")
     assert person.reason.endswith("; entries of it must have sn there")
     assert "superiors" not in person.reason
-    assert "must: cn / cn uniqueMember" in group.reason
+    assert "must: none / uniqueMember" in group.reason
 
 
 def test_other_names_of_what_the_target_has_become_its_name() -> None:
@@ -227,6 +227,16 @@ def test_a_list_of_the_target_without_definitions_is_an_error(tmp_path: Path) ->
 
     with pytest.raises(UsageError, match=r"nothing\.ldif has no schema definitions"):
         target_schema(nothing)
+
+
+def test_oracles_own_definitions_are_told_where_the_target_is_not_known(tmp_path: Path) -> None:
+    """OUD may have them: with Enterprise User Security it does."""
+    text = f"( 2.16.840.1.113894.1.1.900 NAME 'orclExample' {TEXT} )"
+    file = tmp_path / "owned.ldif"
+    file.write_bytes(subentry("cn=schema", [attribute(1, "exampleA")], []))
+
+    assert serious(migrated([text])) == [("warning", "oracle", "")]
+    assert serious(migrated([text], owned=file)) == []
 
 
 def test_the_built_in_list_holds_together() -> None:
