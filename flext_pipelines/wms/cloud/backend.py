@@ -20,6 +20,8 @@ from flext_pipelines.wms.cloud.stock import stock_page
 from flext_pipelines.wms.values import CommandOutcome, WmsHealth
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from flext_pipelines.settings import Settings
     from flext_pipelines.wms.cloud.calls import Row
     from flext_pipelines.wms.requests import (
@@ -33,6 +35,7 @@ if TYPE_CHECKING:
         StockCorrection,
         StockFilter,
     )
+    from flext_pipelines.wms.status import Kind
     from flext_pipelines.wms.values import (
         CorrectedStock,
         OrderPage,
@@ -49,7 +52,7 @@ def open_cloud(settings: Settings) -> CloudBackend:
     Raises:
         ConfigError: An address or the credentials are missing or cannot be used.
     """
-    return CloudBackend(CloudCalls(cloud_options(settings)))
+    return CloudBackend(CloudCalls(cloud_options(settings)), settings.wms_status_labels)
 
 
 class CloudBackend:
@@ -57,10 +60,15 @@ class CloudBackend:
 
     The actor of a command is our user's name there, as the cloud logs who is logged in; who asked us stands in our
     audit trail.
+
+    Args:
+        calls: What it sends with.
+        own_labels: What statuses are called, where the site's own words are not wanted.
     """
 
-    def __init__(self, calls: CloudCalls) -> None:
+    def __init__(self, calls: CloudCalls, own_labels: Mapping[Kind, Mapping[int, str]] | None = None) -> None:
         self._calls = calls
+        self._own_labels = own_labels or {}
         self._lock = threading.Lock()
         self._labels: dict[str, dict[int, str]] = {}
 
@@ -71,11 +79,11 @@ class CloudBackend:
 
     def create_shipment(self, request: ShipmentRequest, *, actor: str, key: str | None) -> OutboundShipment:  # noqa: ARG002  the Protocol's
         """Bring an order in by the stage interface, or let the packed containers of one leave."""
-        return create_shipment(self._calls, request, self._words("order_status"), key=key)
+        return create_shipment(self._calls, request, self._words("order_status", "order"), key=key)
 
     def close_shipment(self, request: ShipmentClosing, *, actor: str, key: str | None) -> OutboundShipment:  # noqa: ARG002  the Protocol's
         """Let packed containers leave."""
-        return close_shipment(self._calls, request, self._words("order_status"), key=key)
+        return close_shipment(self._calls, request, self._words("order_status", "order"), key=key)
 
     def update_inventory(self, request: StockCorrection, *, actor: str, key: str | None) -> CorrectedStock:  # noqa: ARG002  the Protocol's
         """Correct the active stock of an item in a location."""
@@ -83,7 +91,7 @@ class CloudBackend:
 
     def process_receipt(self, request: ReceiptRequest, *, actor: str, key: str | None) -> Receipt:  # noqa: ARG002  the Protocol's
         """Receive containers, or a whole shipment."""
-        return receive(self._calls, request, self._words("ib_shipment_status"), key=key)
+        return receive(self._calls, request, self._words("ib_shipment_status", "inbound"), key=key)
 
     def inventory(self, request: StockFilter) -> StockPage:
         """A page of stock."""
@@ -91,11 +99,12 @@ class CloudBackend:
 
     def orders(self, request: OrderFilter) -> OrderPage:
         """A page of orders."""
-        return order_page(self._calls, request, self._words("order_status"))
+        return order_page(self._calls, request, self._words("order_status", "order"))
 
     def shipment(self, request: ShipmentNamed) -> ShipmentStatus:
         """How a shipment stands."""
-        return shipment_status(self._calls, request, self._words("ib_shipment_status"), self._words("order_status"))
+        inbound = self._words("ib_shipment_status", "inbound")
+        return shipment_status(self._calls, request, inbound, self._words("order_status", "outbound"))
 
     def outcome(self, request: OutcomeAsked) -> CommandOutcome:
         """What came of a command, as far as the cloud can tell: by the container or the order that carries the key.
@@ -161,12 +170,12 @@ class CloudBackend:
                 missing.append(f"{entity} cannot be described: the user may lack the right to read it")
         return missing
 
-    def _words(self, entity: str) -> dict[int, str]:
+    def _words(self, entity: str, kind: Kind) -> dict[int, str]:
         """Statuses in words; a site that does not show them is asked once and then left alone."""
         with self._lock:
             if entity not in self._labels:
                 self._labels[entity] = labels(self._calls, entity)
-            return self._labels[entity]
+            return {**self._labels[entity], **self._own_labels.get(kind, {})}
 
 
 def _known(key: str, command: str, row: Row) -> CommandOutcome:
