@@ -120,6 +120,18 @@ def ask(backend: DatabaseBackend, question: StockFilter | OrderFilter) -> str | 
     return backend.orders(question).next_cursor
 
 
+def _yardstick(engine: sa.Engine) -> float:
+    """The slowest hundredth of the smallest question there is: on a busy machine it says how busy."""
+    times = []
+    with engine.connect() as connection:
+        cursor = connection.connection.cursor()
+        for _ in itertools.repeat(None, 2_000):
+            started = time.perf_counter()
+            cursor.execute("SELECT 1")
+            times.append((time.perf_counter() - started) * 1000)
+    return statistics.quantiles(times, n=100)[98]
+
+
 def measure(*, quick: bool) -> list[Figure]:
     """The slowest hundredth of each kind of page, first and following ones, in milliseconds."""
     share = 20 if quick else 1
@@ -130,6 +142,7 @@ def measure(*, quick: bool) -> list[Figure]:
         figures.append(
             note(f"filling {stock:,} rows of stock, {orders:,} orders", f"{time.perf_counter() - begun:.0f} s")
         )
+        figures.append(note("  SELECT 1, p99: what this machine itself takes", f"{_yardstick(engine):.2f} ms"))
         backend = DatabaseBackend(engine)
         for name, make in questions(orders).items():
             dice = random.Random(4)

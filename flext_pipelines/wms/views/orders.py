@@ -16,7 +16,7 @@ import sqlalchemy as sa
 
 from flext_pipelines.wms.tables import facility, order_hdr
 from flext_pipelines.wms.values import OrderPage, OrderRow
-from flext_pipelines.wms.views.paging import Cursors, beyond, key_values
+from flext_pipelines.wms.views.paging import Cursors, beyond, key_values, leading
 from flext_pipelines.wms.views.stock import FACILITY_ID, find_id
 
 if TYPE_CHECKING:
@@ -87,21 +87,31 @@ def order_statement(shape: OrderShape) -> Select[Any]:
     """The question for one page and one row more, which says whether there is another page."""
     descending = shape.sort.startswith("-")
     keys = (order_hdr.c[shape.sort.removeprefix("-")], order_hdr.c.id)
-    conditions = [_CONDITIONS[name] for name in shape.filters]
-    if shape.follows:
-        conditions.append(beyond(keys, descending=descending))
+    narrow = {"customer", "number", "number_from"} & set(shape.filters)
+    conditions = [_CONDITIONS[name] for name in shape.filters if narrow or name != "facility"]
+    by_facility = {"facility": order_hdr.c.facility_id} if "facility" in shape.filters and not narrow else {}
     columns = [*(order_hdr.c[name] for name in _COLUMNS), order_hdr.c.facility_id]
     rows = sa.bindparam("page_rows", type_=sa.Integer())
 
-    def part(*more: ColumnElement[bool]) -> Select[Any]:
-        ordered = [column.desc() if descending else column.asc() for column in keys]
-        return sa.select(*columns).where(*conditions, *more).order_by(*ordered).limit(rows)
+    def part(status: str | None) -> Select[Any]:
+        lead = dict(by_facility)
+        more = list(conditions)
+        if status is not None and shape.sort.endswith("ord_date") and not narrow:
+            lead[status] = order_hdr.c.status_id
+        elif status is not None:
+            more.append(order_hdr.c.status_id == sa.bindparam(status))
+        if lead:
+            more.append(leading(list(lead.values()), list(lead)))
+        if shape.follows:
+            more.append(beyond(keys, list(lead.values()), list(lead), descending=descending))
+        ordered = [column.desc() if descending else column.asc() for column in (*lead.values(), *keys)]
+        return sa.select(*columns).where(*more).order_by(*ordered).limit(rows)
 
-    statuses = [order_hdr.c.status_id == sa.bindparam(f"status_{place}") for place in range(shape.statuses)]
+    statuses = [f"status_{place}" for place in range(shape.statuses)]
     if len(statuses) > 1:
         found = sa.union_all(*(sa.select(part(one).subquery()) for one in statuses)).subquery("page")
     else:
-        found = part(*statuses).subquery("page")
+        found = part(statuses[0] if statuses else None).subquery("page")
     ordered = [found.c[column.name].desc() if descending else found.c[column.name].asc() for column in keys]
     return (
         sa.select(*(found.c[name] for name in _COLUMNS), facility.c.code.label("facility_code"))

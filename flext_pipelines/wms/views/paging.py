@@ -15,6 +15,7 @@ import datetime as dt
 import hashlib
 import hmac
 import json
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
@@ -24,8 +25,6 @@ from sqlalchemy.sql.functions import FunctionElement
 from flext_pipelines.errors import CursorRefusedError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from pydantic import BaseModel
     from sqlalchemy.sql.compiler import SQLCompiler
 
@@ -86,17 +85,42 @@ def _refused() -> CursorRefusedError:
     )
 
 
+class Leading(FunctionElement[bool]):
+    """``a = x AND b = y``, where the columns lead the index that must be read in its order.
+
+    PostgreSQL drops columns that equal constants from the wanted order, and may then read another index and throw away
+    what does not fit, which is endless where little fits lately. A range from (x, y) to (x, y) is no constant to it, so
+    that only the index that begins with the columns has the order. Given as all columns, then all values.
+    """
+
+    inherit_cache = True
+    type = sa.Boolean()
+    name = "leading"
+
+
+@compiles(Leading)
+def _equal(element: Leading, compiler: SQLCompiler, **options: Any) -> str:  # noqa: ANN401  as SQLAlchemy gives them
+    left, right = _sides(element, compiler, options)
+    return " AND ".join(f"{column} = {value}" for column, value in zip(left, right, strict=True))
+
+
+@compiles(Leading, "postgresql")
+def _range_of_one(element: Leading, compiler: SQLCompiler, **options: Any) -> str:  # noqa: ANN401  as SQLAlchemy gives them
+    left, right = (", ".join(side) for side in _sides(element, compiler, options))
+    return f"({left}) >= ({right}) AND ({left}) <= ({right})"
+
+
 class Beyond(FunctionElement[bool]):
-    """``(a, b) > (x, y)``: rows after a key. Given as all columns, then all values."""
+    """``(a, b) > (x, y)``: rows after a key.
+
+    Given as the number of columns that lead, all columns, then all values. The leading ones are known to be equal;
+    PostgreSQL, which was told so by a range, needs them to find the place.
+    """
 
     inherit_cache = True
     type = sa.Boolean()
     name = "beyond"
     sign = ">"
-
-    def self_group(self, against: object = None) -> Beyond:  # noqa: ARG002  SQLAlchemy's signature
-        """Itself: where a database has no booleans (Oracle), SQLAlchemy would compare it with 1."""
-        return self
 
 
 class Before(Beyond):
@@ -109,30 +133,65 @@ class Before(Beyond):
 
 @compiles(Beyond)
 def _row_values(element: Beyond, compiler: SQLCompiler, **options: Any) -> str:  # noqa: ANN401  as SQLAlchemy gives them
-    left, right = _sides(element, compiler, options)
+    left, right = _key_sides(element, compiler, options)
+    return f"({', '.join(left)}) {element.sign} ({', '.join(right)})"
+
+
+@compiles(Beyond, "postgresql")
+def _with_leading(element: Beyond, compiler: SQLCompiler, **options: Any) -> str:  # noqa: ANN401  as SQLAlchemy gives them
+    left, right = _sides(element, compiler, options, skipped=1)
     return f"({', '.join(left)}) {element.sign} ({', '.join(right)})"
 
 
 @compiles(Beyond, "oracle")
 def _written_out(element: Beyond, compiler: SQLCompiler, **options: Any) -> str:  # noqa: ANN401  as SQLAlchemy gives them
     """Oracle has no order of row values. The first comparison is what its index range begins with."""
-    left, right = _sides(element, compiler, options)
+    left, right = _key_sides(element, compiler, options)
     text = f"{left[-1]} {element.sign} {right[-1]}"
     for column, value in zip(reversed(left[:-1]), reversed(right[:-1]), strict=True):
         text = f"{column} {element.sign}= {value} AND ({column} {element.sign} {value} OR {text})"
     return f"({text})"
 
 
-def _sides(element: Beyond, compiler: SQLCompiler, options: dict[str, Any]) -> tuple[list[str], list[str]]:
-    texts = [compiler.process(clause, **options) for clause in element.clauses]
+def _sides(
+    element: FunctionElement[bool], compiler: SQLCompiler, options: dict[str, Any], *, skipped: int = 0
+) -> tuple[list[str], list[str]]:
+    texts = [compiler.process(clause, **options) for clause in list(element.clauses)[skipped:]]
     half = len(texts) // 2
     return texts[:half], texts[half:]
 
 
-def beyond(columns: Sequence[sa.Column[Any]], *, descending: bool = False) -> Beyond:
-    """The rows after a key in the order of the columns, or before it where that is descending; see ``key_values``."""
-    values = [sa.bindparam(f"after_{place}", type_=column.type) for place, column in enumerate(columns)]
-    return (Before if descending else Beyond)(*columns, *values)
+def _key_sides(element: Beyond, compiler: SQLCompiler, options: dict[str, Any]) -> tuple[list[str], list[str]]:
+    """Without the columns that lead."""
+    lead = int(str(next(iter(element.clauses))))
+    left, right = _sides(element, compiler, options, skipped=1)
+    return left[lead:], right[lead:]
+
+
+Columns = Sequence[sa.Column[Any]]
+
+
+def leading(columns: Columns, names: Sequence[str]) -> Leading:
+    """The rows in which columns have the values of parameters, to be read in the order of the index they lead."""
+    return Leading(*columns, *_bound(columns, names))
+
+
+def beyond(columns: Columns, lead: Columns = (), names: Sequence[str] = (), *, descending: bool = False) -> Beyond:
+    """The rows after a key in the order of the columns, or before it where that is descending; see ``key_values``.
+
+    Args:
+        columns: The key.
+        lead: Columns that are known to be equal, which lead the index.
+        names: Their parameters.
+        descending: The direction.
+    """
+    values = _bound(columns, [f"after_{place}" for place in range(len(columns))])
+    kind = Before if descending else Beyond
+    return kind(sa.literal_column(str(len(lead))), *lead, *columns, *_bound(lead, names), *values)
+
+
+def _bound(columns: Columns, names: Sequence[str]) -> list[sa.BindParameter[Any]]:
+    return [sa.bindparam(name, type_=column.type) for column, name in zip(columns, names, strict=True)]
 
 
 def key_values(key: Sequence[Key]) -> dict[str, object]:

@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from flext_pipelines.errors import NotFoundError
 from flext_pipelines.wms.tables import AVAILABLE, QUARANTINE, Exact, facility, inventory, item, location
 from flext_pipelines.wms.values import StockPage, StockRow
-from flext_pipelines.wms.views.paging import Cursors, beyond, key_values
+from flext_pipelines.wms.views.paging import Cursors, beyond, key_values, leading
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -86,11 +86,20 @@ def stock_statement(shape: StockShape) -> Select[Any]:
     else:
         summed = [sa.type_coerce(sa.func.sum(one), _QUANTITY).label(name) for name, one in amounts.items()]
         place = [sa.func.min(inventory.c.facility_id).label("facility_id")] if shape.by == "location" else []
-        inner = sa.select(*keys, *place, *summed).group_by(*keys)
-    inner = inner.where(*(inventory.c[name] == sa.bindparam(name) for name in shape.filters))
+        inner = sa.select(*keys, *place, *summed)
+    # The facility, else the batch, leads the index in whose order the page is read; an item or location has few rows.
+    led = [name for name in ("facility_id", "batch_nbr") if name in shape.filters][:1]
+    if "location_id" in shape.filters:
+        led = []
+    lead = [inventory.c[name] for name in led]
+    inner = inner.where(*(inventory.c[name] == sa.bindparam(name) for name in shape.filters if name not in led))
+    if led:
+        inner = inner.where(leading(lead, led))
     if shape.follows:
-        inner = inner.where(beyond(keys))
-    page = inner.order_by(*keys).limit(sa.bindparam("page_rows", type_=sa.Integer())).subquery("page")
+        inner = inner.where(beyond(keys, lead, led))
+    if shape.by != "lot":
+        inner = inner.group_by(*lead, *keys)
+    page = inner.order_by(*lead, *keys).limit(sa.bindparam("page_rows", type_=sa.Integer())).subquery("page")
     return _named(shape, page, [page.c[column.name] for column in keys])
 
 
