@@ -81,7 +81,7 @@ class Directory:
         self._ldap: ModuleType = library()
         self._client: LdapClient = new_client(target)
         self._closed = False
-        self.knowledge = like.knowledge if like is not None else Knowledge()
+        self.knowledge: Knowledge = like.knowledge if like is not None else Knowledge()
         try:
             self._bind(target.bind_dn, password)
         except BaseException:

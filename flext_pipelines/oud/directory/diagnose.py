@@ -20,7 +20,7 @@ from flext_pipelines.oud.directory.result_codes import SUCCESS
 from flext_pipelines.oud.directory.rights_sample import is_389
 from flext_pipelines.oud.directory.schema_load import is_schema
 from flext_pipelines.oud.directory.server_schema import definition
-from flext_pipelines.oud.dn import parse_dn
+from flext_pipelines.oud.dn import normal_key, parse_dn
 from flext_pipelines.oud.ldif.reader import read_ldif
 
 if TYPE_CHECKING:
@@ -46,6 +46,7 @@ class _Content:
         self.defined: set[str] = set()
         self.schemes: set[str] = set()
         self.tops: list[str] = []
+        self._keys: list[bytes] = []
         self.clear_passwords = 0
         for path in files:
             with read_ldif(path) as records:
@@ -79,13 +80,14 @@ class _Content:
                     self.schemes.add(found[1].decode().upper())
 
     def _note_top(self, dn: bytes) -> None:
-        text = dn.decode("utf-8", "replace")
+        """Remember a DN that stands below none that is remembered."""
         try:
-            name = parse_dn(dn)
+            key = normal_key(dn)
         except DnError:
             return
-        if not any(name.is_under(parse_dn(top)) for top in self.tops) and len(self.tops) < _MOST_NAMES:
-            self.tops.append(text)
+        if len(self._keys) < _MOST_NAMES and not any(key == top or key.endswith(b"," + top) for top in self._keys):
+            self._keys.append(key)
+            self.tops.append(dn.decode("utf-8", "replace"))
 
 
 def diagnose_target(target: DirectoryTarget, files: Sequence[Path] = ()) -> DirectoryDiagnosis:

@@ -71,6 +71,7 @@ class EntryComparison:
     ) -> None:
         self.schema = schema
         self._ignored = {schema.key_of(name) for name in ignore} | {schema.key_of(name) for name in SERVERS_OWN}
+        self._keys: dict[str, str] = {}
         self._passwords = passwords
         self._extras = extras
 
@@ -86,24 +87,41 @@ class EntryComparison:
         there = self._by_key((name, value) for name, values in actual.items() for value in values)
         found: list[AttributeDifference] = []
         for key, (name, values) in wanted.items():
-            one = self._difference(dn, name, values, there.get(key, ("", {}))[1])
-            if one is not None:
-                found.append(one)
+            held = there.get(key, (name, []))[1]
+            if values != held and set(values) != set(held):  # most are the same byte for byte
+                found += self._difference(dn, name, self._compared(name, values), self._compared(name, held))
         if self._extras:
             for key, (name, values) in there.items():
                 if key not in wanted and not self._is_servers(name):
-                    one = self._difference(dn, name, {}, values)
-                    if one is not None:
-                        found.append(one)
+                    found += self._difference(dn, name, {}, self._compared(name, values))
         return found
 
-    def _by_key(self, pairs: Pairs) -> dict[str, tuple[str, dict[bytes, bytes]]]:
-        found: dict[str, tuple[str, dict[bytes, bytes]]] = {}
+    def _by_key(self, pairs: Pairs) -> dict[str, tuple[str, list[bytes]]]:
+        """Values by the key of their attribute, without those that are left out."""
+        found: dict[str, tuple[str, list[bytes]]] = {}
         for name, value in pairs:
-            key = self.schema.key_of(name)
-            if key.partition(";")[0] in self._ignored:
+            key = self._keys.get(name)
+            if key is None:
+                key = self._key_of(name)
+            if not key:
                 continue
-            found.setdefault(key, (name, {}))[1].setdefault(self.schema.value_key(name, value), value)
+            if key in found:
+                found[key][1].append(value)
+            else:
+                found[key] = (name, [value])
+        return found
+
+    def _key_of(self, name: str) -> str:
+        """The key of an attribute description; empty when it is left out."""
+        key = self.schema.key_of(name)
+        self._keys[name] = "" if key.partition(";")[0] in self._ignored else key
+        return self._keys[name]
+
+    def _compared(self, name: str, values: Iterable[bytes]) -> dict[bytes, bytes]:
+        """Values by what they are compared by; the first of several spellings."""
+        found: dict[bytes, bytes] = {}
+        for value in values:
+            found.setdefault(self.schema.value_key(name, value), value)
         return found
 
     def _is_servers(self, name: str) -> bool:
@@ -112,7 +130,7 @@ class EntryComparison:
 
     def _difference(
         self, dn: str, name: str, wanted: Mapping[bytes, bytes], there: Mapping[bytes, bytes]
-    ) -> AttributeDifference | None:
+    ) -> list[AttributeDifference]:
         missing = [value for key, value in wanted.items() if key not in there]
         extra = {key: value for key, value in there.items() if key not in wanted}
         plain = name.partition(";")[0].lower()
@@ -123,13 +141,13 @@ class EntryComparison:
             # The server hashes what comes in clear, so that nothing can be said of it.
             clear = bool(wanted) and not any(_SCHEME.match(value) for value in wanted.values())
             if not self._passwords or clear:
-                return None
+                return []
         if extra:
             own = self._of_rdn(dn, self.schema.key_of(plain))
             extra = {key: value for key, value in extra.items() if key not in own}
         if not missing and not extra:
-            return None
-        return AttributeDifference(name, tuple(missing), tuple(extra.values()), replaced=len(extra) == len(there))
+            return []
+        return [AttributeDifference(name, tuple(missing), tuple(extra.values()), replaced=len(extra) == len(there))]
 
     def _of_rdn(self, dn: str, key: str) -> set[bytes]:
         """The values of an attribute that the RDN names, which every server adds."""

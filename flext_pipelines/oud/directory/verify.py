@@ -100,6 +100,7 @@ class _Verification:
         self._schema = directory.schema
         self._comparison = EntryComparison(self._schema, ignore=ignore)
         self._left_out = [place_of(dn.encode()) for dn in ignore_below]
+        self._searched: list[bytes] = []
         self._findings: dict[str, list[Finding]] = {}
         self._counts = dict.fromkeys(
             ("expected", "found", "same", "different", "missing", "extra", "references", "dangling", "bind"), 0
@@ -111,6 +112,7 @@ class _Verification:
         self._progress(Progress(text=f"Reading {len(self._both.files)} files"))
         self._both.collect_files()
         bases = self._both.bases(self._directory.naming_contexts)
+        self._searched = [place_of(base.encode()) for base in bases]
         self._progress(Progress(text=f"Reading the entries below {', '.join(bases) or 'nothing'}"))
         for base in bases:
             self._both.collect_entries(self._read(base, with_aci=bool(entries)))
@@ -184,7 +186,6 @@ class _Verification:
     def _references(self, pair: Pairing) -> Iterator[tuple[bytes, str, str, bytes]]:
         """Values that are DNs and stand below what was searched."""
         assert pair.actual is not None
-        bases = [place_of(base.encode()) for base in self._both.tops]
         for name, values in pair.actual.items():
             kind = self._schema.type_of(name)
             if kind is None or kind.rule != "name" or kind.operational:
@@ -196,7 +197,7 @@ class _Verification:
                     detail = f"{_text(value)} is no DN"
                     self._find(Finding(kind="dangling", dn=str(pair.dn), attribute=name, detail=detail))
                     continue
-                if place and any(place == base or place.startswith(base + b"\0") for base in bases):
+                if place and any(place == base or place.startswith(base + b"\0") for base in self._searched):
                     self._counts["references"] += 1
                     yield place, str(pair.dn), name.lower(), value
 
