@@ -16,6 +16,8 @@ from hypothesis import strategies as st
 from flext_pipelines.oud.entries import EntryTransform, Excluded, Kept, Outcome
 from flext_pipelines.oud.entries.outcome import REASONS, severity
 from flext_pipelines.oud.ldif import read_ldif
+from flext_pipelines.oud.ldif.grammar import CONTENT_RECORD
+from flext_pipelines.oud.ldif.lines import unfolded
 from flext_pipelines.oud.ldif.parse import Attribute
 from flext_pipelines.oud.ldif.record import Record
 from flext_pipelines.oud.ldif.render import entry_bytes
@@ -273,3 +275,33 @@ def test_any_bytes_in_names_and_values_are_kept_or_refused(dn: bytes, value: byt
     outcome = shared(1 << 60).apply(record)
 
     assert isinstance(outcome, (Kept, Excluded)) or outcome.text
+
+
+@lru_cache
+def taught() -> EntryTransform:
+    """A transformation that knows the sample's kinds by their patterns."""
+    made = transform(1)
+    for record in records(sample()):
+        made.apply(record)
+    return made
+
+
+_RECORDS = sample().strip(b"\n").split(b"\n\n")
+_PIECES = st.sampled_from([
+    b"", b"\n", b" ", b"\n ", b"\n\n", b":", b"::", b":<", b"<", b"=", b"#", b"A", b"\xff", b"\t", b"\ndn: x", b"\n-",
+    b"\nchangetype: add", b"\ncontrol: 1.2", b"\n#x", b";x", b"\\", b",", b'"',
+])  # fmt: skip
+
+
+@given(st.sampled_from(_RECORDS), st.lists(st.tuples(st.floats(0, 1), st.integers(0, 3), _PIECES), max_size=3))
+def test_what_is_recognised_would_have_been_accepted(raw: bytes, changes: list[tuple[float, int, bytes]]) -> None:
+    """However a record is damaged: the pattern of a kind takes nothing that RFC 2849 does not, and reads it alike."""
+    for place, length, piece in changes:
+        at = int(place * len(raw))
+        raw = raw[:at] + piece + raw[at + length :]
+    if b"\n\n" in raw or taught().recognise(raw) is None:
+        return
+
+    text = unfolded(raw)
+    assert CONTENT_RECORD.fullmatch(text)
+    assert told(taught().apply(Record(raw, text, 1))) == told(shared(1 << 60).apply(Record(raw, text, 1)))
