@@ -15,6 +15,7 @@ from flext_pipelines.oud.acl.aci_parser import parse_aci
 from flext_pipelines.oud.acl.convert import convert_policy
 from flext_pipelines.oud.acl.oid_policy import AccessValue, OidPolicy
 from flext_pipelines.oud.acl.options import Conversion, ConversionOptions, LeftOut
+from flext_pipelines.oud.dn import is_dn
 from flext_pipelines.oud.ldif.lines import line_of
 from flext_pipelines.oud.migration.figures import AccessFigures, ReviewedValue
 from flext_pipelines.oud.migration.files import NumberedFiles
@@ -62,7 +63,7 @@ def convert_access(
         refused += len(converted[found.value].acis) - len(judged.acis)
         migrates = found.value.kind == "orclaci" and bool(options.suffixes)
         if found.value.dn.strip():
-            migrates = options.place(found.value.dn) is not None
+            migrates = options.place(found.value.dn) is not None or not is_dn(found.value.dn.encode())
         reviewed.append(ReviewedValue(line=found.line, conversion=judged, migrates=migrates))
         for holder in judged.holders:
             held.setdefault(holder, []).extend(judged.acis)

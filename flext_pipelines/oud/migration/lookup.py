@@ -57,10 +57,13 @@ class Written:
         phase = ENTRY_PHASES[int(self.tree.phase[entry])]
         file = self._file(f"{PREFIXES[phase]}-{place >> 40:04d}.ldif")
         file.seek(place & _OFFSET)
-        data = b""
-        while b"\n\n" not in data and (more := file.read(_BLOCK)):
+        data, size, end = b"", _BLOCK, -1
+        while end < 0 and (more := file.read(size)):
+            searched = max(len(data) - 1, 0)
             data += more
-        return read_again(data.partition(b"\n\n")[0], 1, place & _OFFSET, file=file.name)
+            end = data.find(b"\n\n", searched)
+            size = len(data)  # twice as much each time: a record may have many megabytes
+        return read_again(data if end < 0 else data[:end], 1, place & _OFFSET, file=file.name)
 
     def _file(self, name: str) -> BinaryIO:
         if name not in self._open:

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 from pydantic import JsonValue
 
+from flext_pipelines.errors import DnError
 from flext_pipelines.oud.acl.options import ConversionOptions
 from flext_pipelines.oud.dn import normal_key
 from flext_pipelines.oud.migration.access import Access, convert_access, merged, review_lines, write_access
@@ -179,14 +180,18 @@ class Phases:
     def _samples(self, stacks: Stacks, tree: Tree, base: bytes) -> dict[int, list[int]]:
         """Entries below every policy point that is kept, and below the base, where the root's policy is asked about."""
         holders: dict[int, int] = {}
-        for name in {base: None, **{self._key(found.value.dn): None for found in export_values(self.parts())}}:
-            entry = tree.find(name)
-            if entry is not None:
+        for name in dict.fromkeys([base, *(self._key(found.value.dn) for found in export_values(self.parts()))]):
+            entry = tree.find(name) if name is not None else None
+            if name is not None and entry is not None:
                 holders[int.from_bytes(key_hash(name), "little")] = entry
         return sample_below(stacks, tree, holders)
 
-    def _key(self, dn: str) -> bytes:
-        return normal_key(self.knowledge.moved(dn.encode("utf-8", "surrogateescape")))
+    def _key(self, dn: str) -> bytes | None:
+        """The normal key that a name of the source has in the result; None when it is no name."""
+        try:
+            return normal_key(self.knowledge.moved(dn.encode("utf-8", "surrogateescape")))
+        except DnError:
+            return None
 
     def _changes(self, tree: Tree) -> Changes:
         """Entries that are written otherwise than they were read: with aci values, without values that dangle."""

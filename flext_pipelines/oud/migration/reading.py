@@ -18,6 +18,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import lru_cache
 from io import TextIOWrapper
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
@@ -40,6 +41,9 @@ if TYPE_CHECKING:
 REFERENCE = struct.Struct("<8s8sB")
 """A value that names an entry: hash of the name, hash of the entry that holds it, number of the attribute."""
 _MOST_NAMES = 250
+_LARGE = 1 << 20
+"""Bytes of an entry above which its references are written some at a time."""
+_ROWS_AT_ONCE = 10_000
 
 _OPTIONAL_UID = re.compile(rb"#'[01]*'B\Z")
 _TOLD_EACH = 20_000
@@ -196,9 +200,18 @@ class _Part:
         self._counts["side"][name] += 1
 
     def _keep_references(self, source: bytes, body: bytes, attributes: tuple[bytes, ...]) -> None:
+        lines = _lines_of(attributes)
+        if len(body) > _LARGE:  # a group of a million members: some at a time
+            found = (match.groups() for match in lines.finditer(body))
+            while some := list(islice(found, _ROWS_AT_ONCE)):
+                self._write_references(source, some)
+        else:
+            self._write_references(source, lines.findall(body))
+
+    def _write_references(self, source: bytes, lines: Sequence[tuple[bytes, ...]]) -> None:
         holder = key_hash(source)
         rows = []
-        for name, folded in _lines_of(attributes).findall(body):
+        for name, folded in lines:
             written = folded.replace(b"\n ", b"") if b"\n" in folded else folded
             value = binascii.a2b_base64(written[1:]) if written[:1] == b":" else written
             try:

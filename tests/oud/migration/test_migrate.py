@@ -238,6 +238,36 @@ def test_dangling_references_are_dropped_on_request(tmp_path: Path) -> None:
     assert report_in(out).references.dropped
 
 
+def test_a_large_value_and_a_group_of_many_go_through(tmp_path: Path) -> None:
+    """A value of megabytes and a group of tens of thousands are written whole, and each member is looked at."""
+    members = [f"cn=u{number},{BASE}" for number in range(30_000)]
+
+    migrated(tmp_path, [domain(), person("big", BASE, "description: " + "x" * 3_000_000), group("many", members)])
+
+    out = tmp_path / "out"
+    assert len(records_of(out, "02-users")[0].values(b"description")[0]) == 3_000_000
+    assert len(records_of(out, "03-groups")[0].values(b"uniquemember")) == 30_000
+    assert report_in(out).references.dangling == {"uniquemember": 30_000}
+
+
+def test_bytes_that_are_no_text_go_through_every_list(tmp_path: Path) -> None:
+    """Latin-1 in names, values, access values and broken records is told in each list, and breaks none."""
+    odd = "caf\udce9"
+    named = f"dn: cn={odd},{BASE}\nobjectclass: person\ncn: {odd}\nsn: x\norclaci: access to {odd}"
+    records = [
+        domain(f'orclaci: access to entry by group="cn={odd},{BASE}" (browse)'), named, f"dn: {odd}\nsn: {odd}",
+        named.replace(BASE, f"ou=no,{BASE}"), group("g", [f"cn={odd},{BASE}", f"cn={odd}x,{BASE}"]),
+    ]  # fmt: skip
+
+    made = migrated(tmp_path, records)
+
+    assert made.counters is not None
+    assert made.counters.balanced
+    assert made.counters.failed == 2
+    assert b"caf\xe9" in next((tmp_path / "out").glob("05-*.ldif")).read_bytes()
+    assert "access-unreadable" in {need.code for need in made.needs}
+
+
 def test_groups_in_a_circle_are_named(tmp_path: Path) -> None:
     """Groups that contain each other are told with the whole circle; others are not."""
     names = {name: f"cn={name},{BASE}" for name in "abcd"}
