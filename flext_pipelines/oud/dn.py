@@ -8,7 +8,7 @@ for and that Oracle's exports hold: spaces around ``=`` ``,`` ``+``, quoted valu
 Our own parser, because none of the libraries does it all: python-ldap's needs a C library that a user who only
 converts files does not have, and ldap3's has open faults with escaped spaces (issues 667 and 1138).
 
-What belongs here: names. What does not: which attributes hold names (``flext_pipelines.oud.rules``).
+What belongs here: names. What does not: which attributes hold names (``flext_pipelines.oud.schema``).
 """
 
 from __future__ import annotations

@@ -30,6 +30,7 @@ class Line:
         kept: Whether it is written.
         declared: Rules name its new name themselves, so that the schema is not asked.
         is_guid: It holds OID's identifier, which has its new name by its own rule.
+        new_attribute: Name in the target, in lower case without options.
     """
 
     name: bytes
@@ -45,10 +46,16 @@ class Line:
     declared: bool = False
     is_guid: bool = False
 
-    @property
-    def new_attribute(self) -> str:
-        """Name in the target, in lower case without options."""
-        return self.new.partition(b";")[0].lower().decode()
+    new_attribute: str = ""
+
+    def __post_init__(self) -> None:
+        """Begin with the name as it is."""
+        self.new_attribute = self.attribute
+
+    def rename(self, new: bytes) -> None:
+        """Give it another name in the target."""
+        self.new = new
+        self.new_attribute = new.partition(b";")[0].lower().decode()
 
 
 @dataclass(slots=True)

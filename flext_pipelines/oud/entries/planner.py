@@ -56,6 +56,7 @@ class Planner:
         self._values = {name.lower(): rule for name, rule in rules.values.items()}
         self._made_by_rules = {(rule.to or name).lower() for name, rule in rules.values.items()}
         self._passwords = frozenset(name.lower() for name in rules.passwords.attributes)
+        self._first_names: dict[str, str] = {}
         self._steps: dict[tuple[bytes, bytes], tuple[Step | None, bool]] = {}
         self._fill = {name.lower(): (name, value) for name, value in rules.attributes.fill.items()}
         self._phases = tuple(
@@ -117,7 +118,8 @@ class Planner:
                 draft.guid = place
                 draft.drop(line, why or "identifier")
                 return
-            line.new, line.is_guid, why = guid.attribute.encode(), True, None
+            line.rename(guid.attribute.encode())
+            line.is_guid, why = True, None
         if attribute in ACCESS_KINDS:
             draft.access.append((place, ACCESS_KINDS[attribute]))
             draft.drop(line, "access")
@@ -142,9 +144,10 @@ class Planner:
         if new is None and attribute in self._values:
             new = self._values[attribute].to
         if new is not None:
-            line.new, line.declared = new.encode(), attribute in self._values
+            line.rename(new.encode())
+            line.declared = attribute in self._values
         elif "_" in attribute and self._rules.attributes.underscores == "hyphens":
-            line.new = line.name.replace(b"_", b"-")
+            line.rename(line.name.replace(b"_", b"-"))
 
     def _with_step(self, draft: Draft, line: Line, place: int) -> None:
         """What must look at the values."""
@@ -213,8 +216,14 @@ class Planner:
                 draft.replaced[place] = b"\n".join([line_of(b"objectclass", name) for name in names])
 
     def _canonical(self, name: str) -> str:
-        found = self._view.names(name)
-        return found[0] if found else name
+        """The attribute's first name, by which classes speak of it."""
+        known = self._first_names.get(name)
+        if known is None:
+            if len(self._first_names) >= _MOST_STEPS:
+                self._first_names.clear()
+            found = self._view.names(name)
+            known = self._first_names[name] = found[0] if found else name
+        return known
 
     def _ask_schema(self, draft: Draft, judged: Judged, naming_types: Sequence[bytes]) -> None:
         """Take out what the target does not know or does not allow."""

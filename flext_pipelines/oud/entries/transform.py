@@ -37,7 +37,8 @@ _runs = re.compile(rb"\n(([^:\n]++):.*+(?:\n\2:.*+)*+)").findall
 _in_base64 = re.compile(rb"\n([^:]++)::").findall
 _mark_folds = re.compile(rb"\n ").sub
 
-_MOST_PLANS = 5_000
+_MOST_PLANS = 20_000
+"""Remembered: three kilobytes each."""
 _PATTERN_PAYS = 250
 """Entries of a kind after which its pattern is made: it costs 1.5 ms and saves 5 us an entry."""
 _MOST_PATTERNS = 8

@@ -1,6 +1,6 @@
 """Parts of a file that several workers may read at once, cut where an empty line parts two records.
 
-What belongs here: finding the cuts. What does not: starting workers (``flext_pipelines.oud.phases``).
+What belongs here: finding the cuts. What does not: starting workers (``flext_pipelines.oud.workers``).
 """
 
 from __future__ import annotations
