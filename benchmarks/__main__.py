@@ -24,6 +24,7 @@ NAMES = {
     "oud_ldif": "reading and transforming an OID export against python-ldap",
     "oud_load": "loading a live directory against ldapadd",
     "oud_migration": "a whole OID migration against slapadd importing the result",
+    "wms_tap": "reading Oracle WMS Cloud against a tap that goes page by page",
 }
 
 

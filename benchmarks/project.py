@@ -87,6 +87,7 @@ def prepare() -> Path:
     left_out = shutil.ignore_patterns("tests", "__pycache__", "*.egg-info", "build")
     for source, name in (
         (ROOT / "meltano" / "extract" / "tap-flext-sql", "extract/tap-flext-sql"),
+        (ROOT / "meltano" / "extract" / "tap-oracle-wms", "extract/tap-oracle-wms"),
         (ROOT / "meltano" / "load" / "target-flext-sql", "load/target-flext-sql"),
         (ROOT / "benchmarks" / "stock_tap", "tap-stock"),
     ):

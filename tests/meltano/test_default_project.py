@@ -26,7 +26,11 @@ KINDS = {
 UNKNOWN_TO_MELTANO = {"target-schema", "validate-records"}
 """Capabilities of the Singer SDK that the schema of Meltano 4.4.1 refuses."""
 
-ALL = [("extractors", "tap-flext-sql", "extract"), ("loaders", "target-flext-sql", "load")]
+ALL = [
+    ("extractors", "tap-flext-sql", "extract"),
+    ("extractors", "tap-oracle-wms", "extract"),
+    ("loaders", "target-flext-sql", "load"),
+]
 
 
 def about(kind: str, name: str, folder: str) -> dict[str, Any]:

@@ -39,6 +39,7 @@ _TIME_PARTS: dict[str, Callable[[dt.datetime], int]] = {
     "hour": lambda moment: moment.hour,
     "minute": lambda moment: moment.minute,
 }
+_BOUNDS = {"gte": "low", "gt": "low", "lt": "high", "lte": "high"}
 _LOOKUPS = {*_COMPARED, *_MATCHED, *(f"i{name}" for name in _MATCHED), *_TIME_PARTS, "isnull"}
 
 
@@ -67,7 +68,15 @@ class Condition:
     @property
     def bound(self) -> str:
         """``low`` or ``high`` for a limit that a range of ids or times can take over, else empty."""
-        return {"gte": "low", "lt": "high"}.get(self.lookup, "") if not self.through else ""
+        return _BOUNDS.get(self.lookup, "") if not self.through and not self.negated else ""
+
+    @property
+    def limit(self) -> Plain:
+        """That limit as the first value that is in (``low``), or the first that is not (``high``)."""
+        if self.lookup in {"gte", "lt"}:
+            return self.value
+        # The next value: ids are whole numbers, and of texts of one length a longer one is the next.
+        return self.value + 1 if isinstance(self.value, int) else f"{self.value} "
 
     @property
     def is_exact(self) -> bool:

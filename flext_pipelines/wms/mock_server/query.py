@@ -161,10 +161,9 @@ class Selections:
         bounds: dict[str, Plain] = {"low": None, "high": None}
         rest = []
         for one in query.conditions:
-            if one.field == key_field and one.bound in bounds and not one.negated:
+            if one.field == key_field and one.bound in bounds:
                 keep_greater = one.bound == "low"
-                old = bounds[one.bound]
-                value = one.value
+                old, value = bounds[one.bound], one.limit
                 bounds[one.bound] = value if old is None else max(old, value) if keep_greater else min(old, value)
             else:
                 rest.append(one)

@@ -7,11 +7,15 @@ import threading
 from bisect import bisect_left
 from typing import TYPE_CHECKING
 
-from flext_pipelines.wms.mock_server.entities import ENTITIES, Kind, Plain, Row
+from flext_pipelines.wms.mock_server.entities import ENTITIES, Kind, Row
 from flext_pipelines.wms.mock_server.source import Source, narrowed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
+
+
+_MOST_KEYS = 200_000
+"""Keys of untouched rows that are remembered: making a whole row for its key costs most of a page's time."""
 
 
 class Warehouse:
@@ -27,6 +31,7 @@ class Warehouse:
         self._changed: dict[str, dict[int, Row]] = {name: {} for name in ENTITIES}
         self._removed: dict[str, set[int]] = {name: set() for name in ENTITIES}
         self._found: dict[tuple[str, str], dict[object, list[int]]] = {}
+        self._keys: dict[tuple[str, int], str] = {}
         self._last_stamp = ""
         self.lock = threading.RLock()
         self.version = 0
@@ -180,7 +185,15 @@ class Warehouse:
         """How many rows point to a row by a field."""
         return len(self.find_ids(entity, field, value))
 
-    def key_of(self, entity: str, number: int) -> Plain:
+    def key_of(self, entity: str, number: int) -> str:
         """What people call a row: its code or number."""
-        row = self.get(entity, number)
-        return "" if row is None else str(row[ENTITIES[entity].key])
+        if number in self._changed[entity] or number in self._removed[entity]:
+            row = self.get(entity, number)
+            return "" if row is None else str(row[ENTITIES[entity].key])
+        known = self._keys.get((entity, number))
+        if known is None:
+            if len(self._keys) >= _MOST_KEYS:
+                self._keys.clear()
+            row = self._source.row(entity, number)
+            known = self._keys[entity, number] = "" if row is None else str(row[ENTITIES[entity].key])
+        return known
