@@ -110,7 +110,8 @@ def _show_verification(answer: object) -> None:
         }
     )
     if one.rights is not None:
-        output.fields({"rights asked": one.rights.asked, "differing": str(one.rights.differing)})
+        asked = {"rights asked": one.rights.asked, "left to the connection": one.rights.conditional or None}
+        output.fields({**asked, "differing": str(one.rights.differing)})
         for difference in one.rights.differences[:_MOST_SHOWN]:
             who = difference.subject or "anonymous"
             yes = "the server grants" if difference.server else "the server denies"

@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
 from flext_pipelines.errors import AciSyntaxError
@@ -114,27 +115,35 @@ def compare_rights(
     if not directory.has_control(CONTROL):
         return RightsReport(notes=("The server has no Get Effective Rights control; nothing was asked",))
     parsed, notes = _parsed(acis, flavour)
-    if any(_CONNECTION.search(text) for _, text in acis):
-        notes.append("Some aci look at the connection (authmethod, ip, ssf ...), which the control knows nothing of; "
-                     "rights were not compared")  # fmt: skip
-        return RightsReport(acis=len(acis), notes=tuple(notes))
+    by_connection = any(_CONNECTION.search(text) for _, text in acis)
     time.sleep(CACHE_SECONDS)
     model = AciPolicy(parsed, flavour=flavour, entries=tree)
-    asked, found, looked_at = 0, [], list(entries)
+    asked, conditional, found, looked_at = 0, 0, [], list(entries)
     for entry in looked_at:
         for subject in subjects:
             rights = rights_of(directory, subject.dn, entry.dn, sorted(entry.attributes))
+            ways = _connections(subject) if by_connection else [subject]
             for right, attribute, server in _answers(rights, entry):
                 asked += 1
                 evaluator = model.allows(right, entry, subject, attribute)
-                if evaluator is not server:
+                if any(model.allows(right, entry, way, attribute) is not evaluator for way in ways[1:]):
+                    conditional += 1
+                elif evaluator is not server:
                     found.append(RightsDifference(subject=subject.dn, dn=entry.dn, right=right, attribute=attribute,
                                                   server=server, evaluator=evaluator))  # fmt: skip
     return RightsReport(
-        asked=asked, differing=len(found), differences=tuple(found[:_MOST_LISTED]),
+        asked=asked, conditional=conditional, differing=len(found), differences=tuple(found[:_MOST_LISTED]),
         subjects=tuple(one.dn or "anonymous" for one in subjects), entries=len(looked_at), acis=len(acis),
         notes=tuple(notes),
     )  # fmt: skip
+
+
+def _connections(subject: Subject) -> list[Subject]:
+    """A subject in every way in which it can be connected, as far as rules tell such ways apart."""
+    ways = [replace(subject, method=method, ssf=ssf, ip=ip, host=host)
+            for method in ("none", "simple", "ssl") for ssf in (0, 256)
+            for ip, host in ((subject.ip, subject.host), ("192.0.2.1", "host.example.org"))]  # fmt: skip
+    return [subject, *ways]
 
 
 def _answers(rights: Rights, entry: Entry) -> Iterator[tuple[ProbedRight, str, bool]]:

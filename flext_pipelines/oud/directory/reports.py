@@ -91,6 +91,8 @@ class RightsReport(Value):
 
     Attributes:
         asked: Questions: subject, entry, right, attribute.
+        conditional: Of those: the answer depends on the connection (authmethod, ip, ssf ...), of which the control
+            knows nothing; they were not compared.
         differing: How many answers were not the evaluator's.
         differences: The first of them.
         subjects: For whom.
@@ -100,6 +102,7 @@ class RightsReport(Value):
     """
 
     asked: int = 0
+    conditional: int = 0
     differing: int = 0
     differences: tuple[RightsDifference, ...] = ()
     subjects: tuple[str, ...] = ()

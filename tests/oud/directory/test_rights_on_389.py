@@ -96,6 +96,18 @@ def test_the_server_grants_what_the_evaluator_says(migrated: tuple[Ds389, list[P
     assert report.rights.subjects == ("anonymous", *subjects)
 
 
+@pytest.mark.parametrize("migrated", [True], indirect=True, ids=["every aci"])
+def test_rights_that_depend_on_the_connection_are_counted_apart(migrated: tuple[Ds389, list[Path]]) -> None:
+    """The control knows nothing of bind methods and TLS: where they decide nothing is compared, elsewhere all is."""
+    server, files = migrated
+
+    rights = checked(server, files, [oid_sample.person_dn(number) for number in (0, 3)]).rights
+
+    assert rights is not None
+    assert 0 < rights.conditional < rights.asked / 2
+    assert rights.differing == 0, rights.differences[:5]
+
+
 def test_a_right_that_somebody_added_is_found(migrated: tuple[Ds389, list[Path]]) -> None:
     """An ``aci`` that is not in the files is a difference of its entry; the evaluator knows it from the server."""
     server, files = migrated
