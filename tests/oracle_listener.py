@@ -5,7 +5,7 @@ listener (REFUSE with the error stack that a real one sends), asks for the packe
 closes, resets, hangs, or answers with something that is no TNS at all.
 
 Packets: two bytes of length, two of checksum, one of type, one of flags, two of header checksum, then the body.
-Types: CONNECT 1, ACCEPT 2, REFUSE 4, REDIRECT 5, RESEND 11.
+Types: CONNECT 1, ACCEPT 2, REFUSE 4, REDIRECT 5, DATA 6, RESEND 11.
 
 What belongs here: the listener and its behaviours. What does not: assertions.
 """
@@ -18,7 +18,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-CONNECT, ACCEPT, REFUSE, REDIRECT, RESEND = 1, 2, 4, 5, 11
+CONNECT, ACCEPT, REFUSE, REDIRECT, DATA, RESEND = 1, 2, 4, 5, 6, 11
 
 Behaviour = Callable[[socket.socket, threading.Event], None]
 """What a listener does with one connection; the event is set when the listener is closed."""
@@ -78,8 +78,10 @@ def redirecting(port: int) -> Behaviour:
 
     def behave(connection: socket.socket, _: threading.Event) -> None:
         received(connection)
-        address = f"(ADDRESS=(PROTOCOL=tcp)(HOST=127.0.0.1)(PORT={port}))".encode()
-        connection.sendall(packet(REDIRECT, struct.pack(">H", len(address)) + address))
+        address = f"(DESCRIPTION=(ADDRESS=(PROTOCOL=tcp)(HOST=127.0.0.1)(PORT={port})))"
+        data = f"{address}\0(DESCRIPTION=(CONNECT_DATA=(SERVICE_NAME=WMS)))".encode()
+        # The length stands in the REDIRECT packet, the text in a DATA packet (behind its two bytes of flags).
+        connection.sendall(packet(REDIRECT, struct.pack(">H", len(data))) + packet(DATA, bytes(2) + data))
 
     return behave
 

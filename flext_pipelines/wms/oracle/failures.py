@@ -58,6 +58,13 @@ _WRAPPERS = frozenset(
 )
 """Codes that only say that something else, named on another line, failed."""
 
+_CONNECTING = ("DPY", 6005)
+_CUT_WHILE_CONNECTING = away(
+    "what listens there ended the connection before we were logged in",
+    "Check that the port of FLEXT_WMS_URL is a listener's, with protocol=tcps where it speaks TLS; nothing was done",
+)
+_RESET = 12547
+
 _CODE = re.compile(r"(?:^|\n)\s*(ORA|DPY|DPI|TNS)-(\d{4,5})\b|Similar to (ORA)-(\d{5})")
 _SOCKET: tuple[tuple[re.Pattern[str], int], ...] = tuple(
     (re.compile(pattern, re.IGNORECASE), code)
@@ -66,7 +73,7 @@ _SOCKET: tuple[tuple[re.Pattern[str], int], ...] = tuple(
         (r"CERTIFICATE_VERIFY_FAILED|certificate verify failed|self.signed certificate", 29024),
         (r"WRONG_VERSION_NUMBER|UNSUPPORTED_PROTOCOL|NO_PROTOCOLS|alert protocol version", 28859),
         (r"UNEXPECTED_EOF_WHILE_READING|EOF occurred in violation", 28864),
-        (r"\bSSL\b|\bTLS\b|bad decrypt|PEM lib", 28860),
+        (r"\bSSL\b|\bTLS\b|\bX509\b|bad decrypt|PEM lib", 28860),
         (r"Connection refused|Errno 111", 12541),
         (
             r"Name or service not known|nodename nor servname|No address associated|name resolution|Errno -[235]\b",
@@ -98,12 +105,18 @@ def finding(error: BaseException) -> Finding:
     """The code of an exception of python-oracledb, SQLAlchemy or the operating system, and its verdict."""
     text = _text(error)
     codes = list(_codes(error, text))
+    found = _found(error, text, codes)
+    if _CONNECTING in codes and found.verdict.lost:
+        return Finding(found.code, _CUT_WHILE_CONNECTING)
+    return found
+
+
+def _found(error: BaseException, text: str, codes: list[tuple[str, int]]) -> Finding:
     telling = [code for code in codes if code not in _WRAPPERS]
     if telling:
         return _named(*telling[0])
     for pattern, number in _SOCKET:
-        # A session that a reset ends was there before; while connecting there was none to lose.
-        if pattern.search(text) and not (number == 12547 and ("DPY", 4011) in codes):
+        if pattern.search(text) and not (number == _RESET and ("DPY", 4011) in codes):
             return _named("ORA", number)
     return _named(*codes[-1]) if codes else Finding("", _of_class(error))
 

@@ -53,8 +53,7 @@ def live_url() -> Iterator[SecretStr]:
         pytest.fail(f"the schema of FLEXT_TEST_ORACLE_URL holds tables of our names already: {sorted(present)}")
     yield SecretStr(LIVE_URL)
     METADATA.drop_all(engine)
-    with engine.begin() as connection:
-        connection.execute(sa.schema.DropTable(sa.Table(VERSION_TABLE, sa.MetaData()), if_exists=False))
+    sa.Table(VERSION_TABLE, sa.MetaData()).drop(engine, checkfirst=True)
     engine.dispose()
 
 
