@@ -70,6 +70,10 @@ def _below(kind: type[errors.FlextError]) -> list[type[errors.FlextError]]:
     return [kind, *(found for inner in kind.__subclasses__() for found in _below(inner))]
 
 
+TEST_VARIABLES = {"FLEXT_TEST_ORACLE_URL"}
+"""What the tests themselves read."""
+
+
 @pytest.mark.parametrize("page", pages(), ids=repr)
 def test_links_lead_somewhere(page: Page) -> None:
     """To a file of the checkout, and to a heading that is in it."""
@@ -117,8 +121,8 @@ def test_messages_named_exist(page: Page) -> None:
 
 @pytest.mark.parametrize("page", pages(), ids=repr)
 def test_variables_named_exist(page: Page) -> None:
-    """They are settings, or set by a run for its plugins."""
-    assert set(_VARIABLE.findall(page.text)) <= settings_variables() | run_variables()
+    """They are settings, set by a run for its plugins, or read by the tests."""
+    assert set(_VARIABLE.findall(page.text)) <= settings_variables() | run_variables() | TEST_VARIABLES
 
 
 def test_the_example_environment_names_settings_only() -> None:
