@@ -231,11 +231,53 @@ status = command_for(
 )
 transform = command_for(
     "oud.TransformLDIF", "transform", _show_transformed, arguments=("input_file", "output_file"),
-    examples=("flext oud transform part.ldif new.ldif --base-dn dc=example,dc=com",),
+    examples=(
+        "flext oud transform part.ldif new.ldif --base-dn dc=example,dc=com",
+        "zcat export.ldif.gz | flext oud transform - - --base-dn dc=example,dc=com > new.ldif",
+    ),
 )  # fmt: skip
 validate = command_for(
     "oud.ValidateData", "validate", _show_judgement, arguments=("output_dir",), examples=("flext oud validate result",)
 )
+
+
+def _streaming(command: click.Command) -> click.Command:
+    """A transformation that is also a filter: `-` is standard input or output, without a message or a run.
+
+    A stream has no name that a run could be given, and its answer is the stream; the counts go to standard error.
+    """
+    performed = command.callback
+    assert performed is not None
+
+    def callback(**given: object) -> object:
+        if "-" not in {given["input_file"], given["output_file"]}:
+            return performed(**given)
+        import sys
+        from contextlib import ExitStack
+        from pathlib import Path
+
+        from flext_pipelines.oud.ldif.reader import open_file
+        from flext_pipelines.oud.ldif.writer import new_file
+        from flext_pipelines.oud.migration.one_file import FilePlan, transform_stream
+
+        fields = {name: value for name, value in given.items() if name in FilePlan.model_fields and value is not None}
+        plan = FilePlan.model_validate(fields)
+        with ExitStack() as closing:
+            source = (
+                sys.stdin.buffer if given["input_file"] == "-" else closing.enter_context(open_file(plan.input_file))
+            )
+            target = sys.stdout.buffer
+            if given["output_file"] != "-":
+                target = closing.enter_context(new_file(Path(str(given["output_file"]))))
+            done = transform_stream(plan, source, target)
+            target.flush()
+        lost = sum(done.rejected.values())
+        left_out = sum(done.excluded.values())
+        click.echo(f"{done.read:,} read, {lost:,} rejected, {left_out:,} excluded", err=True)
+        return NEEDS_A_PERSON if lost else 0
+
+    command.callback = callback
+    return command
 
 
 def _judged(command: click.Command) -> click.Command:
@@ -252,3 +294,4 @@ def _judged(command: click.Command) -> click.Command:
 
 
 _judged(validate)
+_streaming(transform)

@@ -201,3 +201,17 @@ def test_nothing_is_written_without_a_folder(tmp_path: Path) -> None:
 
     with pytest.raises(UsageError, match="--out is missing"):
         call("oud", "migrate", str(export), "--base-dn", BASE, home=tmp_path / "home")
+
+
+def test_a_stream_is_transformed_at_the_shell(tmp_path: Path) -> None:
+    """`-` reads standard input and writes standard output; a rejected record shows in the exit code."""
+    data = "".join(f"{record}\n\n" for record in [*RECORDS, "dn: x"]).encode()
+    runner = CliRunner(env={"FLEXT_HOME": str(tmp_path / "home")})
+
+    ran = runner.invoke(flext, ["oud", "transform", "-", "-", "--base-dn", BASE], input=data, standalone_mode=False)
+
+    assert ran.exception is None
+    assert cast("int", ran.return_value) == 2
+    (tmp_path / "out.ldif").write_bytes(ran.stdout_bytes)
+    assert len(list(read_ldif(tmp_path / "out.ldif"))) == 4
+    assert "5 read, 1 rejected, 0 excluded" in ran.stderr

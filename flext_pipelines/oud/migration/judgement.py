@@ -55,6 +55,11 @@ def needs_of(report: Report, read: PartResult) -> Iterator[Need]:
 
 
 def _records(report: Report, read: PartResult) -> Iterator[Need]:
+    if not report.account.counters.processed:
+        yield Need(
+            code="nothing-written", count=1, text=f"no entry was written: the export has none under {report.base_dn}",
+            action="Compare --base-dn with the names in the export", where="Records",
+        )  # fmt: skip
     for code, count in report.account.rejected.items():
         yield Need(
             code=f"rejected-{code}", count=count, text=f"records rejected: {code}",

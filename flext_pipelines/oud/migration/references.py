@@ -26,7 +26,7 @@ MEMBERS = frozenset({"member", "uniquemember"})
 _REFERENCE_TYPE = np.dtype([("target", "<u8"), ("source", "<u8"), ("name", "u1")])
 _AT_ONCE = 500_000
 _MOST_CYCLES = 100
-_MOST_ROUNDS = 1000
+_MOST_ROUNDS = 50
 """Of leaving out what nothing leads to, or what leads nowhere; chains that are longer are walked."""
 
 Edges = npt.NDArray[np.int64]

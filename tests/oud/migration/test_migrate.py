@@ -10,6 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from flext_pipelines.errors import LdifError
 from flext_pipelines.oud.migration.judge import judge
 from flext_pipelines.oud.migration.migrate import diagnose, migrate
 from flext_pipelines.oud.migration.outcome import report_in
@@ -320,6 +321,52 @@ def test_workers_make_no_difference(tmp_path: Path) -> None:
     assert contents(tmp_path / "one") == contents(tmp_path / "two")
 
 
+def test_a_base_that_is_not_in_the_export_needs_a_person(tmp_path: Path) -> None:
+    """When nothing is written although there are records, somebody has made a mistake."""
+    made = migrated(tmp_path, [domain(), person("ann")], base_dn="dc=elsewhere")
+
+    assert made.counters is not None
+    assert (made.counters.filtered, made.counters.processed) == (2, 0)
+    assert [need.code for need in made.needs] == ["nothing-written"]
+
+
+def test_a_file_that_was_cut_off_needs_a_person(tmp_path: Path) -> None:
+    """An export that ends within a line is migrated as far as it goes, and told."""
+    plan = plan_of(tmp_path, [domain(), person("ann")])
+    plan.export.write_bytes(plan.export.read_bytes()[:-5])
+
+    made = migrate(plan)
+
+    assert "cut-off" in {need.code for need in made.needs}
+
+
+@pytest.mark.parametrize(
+    ("data", "reason"),
+    [
+        (b"dc=example,dc=com\nobjectclass=top\nobjectclass=domain\ndc=example\n\n", "ldapsearch"),
+        (b"\x1f\x8b\x08\0\0\0\0\0\0\0rest of a packed file", "gunzip"),
+    ],
+)
+def test_what_is_no_ldif_is_refused_with_advice(tmp_path: Path, data: bytes, reason: str) -> None:
+    """A listing of OID's own ldapsearch, or a packed file, ends the migration with what to do; there is no result."""
+    plan = plan_of(tmp_path, [])
+    plan.export.write_bytes(data)
+
+    with pytest.raises(LdifError) as refused:
+        migrate(plan)
+
+    assert reason in str(refused.value)
+    assert not plan.out.exists()
+
+
+def test_an_empty_export_is_told(tmp_path: Path) -> None:
+    """A file without records gives a result without entries, and needs a person."""
+    made = migrated(tmp_path, [])
+
+    assert [need.code for need in made.needs] == ["nothing-written"]
+    assert judge(tmp_path / "out").sound
+
+
 def test_a_diagnosis_leaves_nothing_behind(tmp_path: Path) -> None:
     """What a migration would come to is told, and no file is written beside the export."""
     plan = plan_of(tmp_path, [domain(), person("ann"), person("bob", f"ou=nowhere,{BASE}")])
@@ -348,7 +395,7 @@ RECORD = st.one_of(
 )
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(records=st.lists(RECORD, max_size=12))
 def test_nothing_is_lost_whatever_the_mixture(tmp_path_factory: pytest.TempPathFactory, records: list[str]) -> None:
     """Read is written plus rejected plus excluded, and the judge agrees, for any mixture with damage in it."""
