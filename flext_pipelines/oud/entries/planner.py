@@ -348,8 +348,13 @@ class Planner:
                 continue
             several = None if options or not self._view.single_valued(attribute) else rules.several_values
             if rules.duplicates != "keep" or several in ("reject", "first"):
-                found.append(Repeated(attribute, tuple(stand), self._matching(attribute, options), rules.duplicates,
-                                      None if several == "keep" else several))  # fmt: skip
+                alike = len({lines[place - 1].new.lower() for place in stand}) == 1
+                found.append(
+                    Repeated(
+                        attribute, tuple(stand), self._matching(attribute, options), alike, rules.duplicates,
+                        None if several == "keep" else several,
+                    )
+                )  # fmt: skip
         return found
 
     def _matching(self, attribute: str, options: str) -> Matching:

@@ -24,6 +24,7 @@ class Repeated(NamedTuple):
         attribute: Its name in the target.
         places: Where its lines, or runs of lines, stand in the record.
         matching: How values are compared.
+        alike: All lines have the same name.
         duplicates: What becomes of the same value a second time.
         several: What becomes of several values; None when it may have several.
     """
@@ -31,6 +32,7 @@ class Repeated(NamedTuple):
     attribute: str
     places: tuple[int, ...]
     matching: Matching
+    alike: bool
     duplicates: Literal["drop", "reject", "keep"]
     several: Literal["reject", "first"] | None
 
@@ -73,10 +75,11 @@ def judge(lines: list[bytes], one: Repeated, findings: Findings) -> None:
         RefusedError: The rules refuse the entry for it.
     """
     key = _KEYS[one.matching]
-    stand = [line for place in one.places if lines[place] for line in lines[place].split(b"\n")]
-    if len(stand) < 2:
+    joined = b"\n".join([lines[place] for place in one.places if lines[place]])
+    if one.several is None and one.alike and one.matching == "name" and _names_differ(joined):
         return
-    if one.several is None and _all_differ(stand, one.matching):
+    stand = joined.split(b"\n")
+    if len(stand) < 2 or (one.several is None and _values_differ(stand, key)):
         return
     kept: dict[bytes, bytes] = {}
     gone: list[str] = []
@@ -97,13 +100,14 @@ def judge(lines: list[bytes], one: Repeated, findings: Findings) -> None:
         _put_back(lines, one.places, kept.values())
 
 
-def _all_differ(stand: list[bytes], matching: Matching) -> bool:
+def _names_differ(lines: bytes) -> bool:
+    """Whether all names are plain, so that lower case is the key of each, and none stands twice."""
+    return _plain_names(lines) is not None and len(set(lines.lower().split(b"\n"))) == lines.count(b"\n") + 1
+
+
+def _values_differ(stand: list[bytes], key: Callable[[bytes], bytes]) -> bool:
     """Whether no value stands twice, told without keeping a key for each of what may be millions."""
-    if matching == "name":
-        lines = b"\n".join(stand)
-        if _plain_names(lines):  # so that lower case is the key of each
-            return len(set(lines.lower().split(b"\n"))) == len(stand)
-    return len(set(map(hash, map(_KEYS[matching], map(value_of, stand))))) == len(stand)
+    return len(set(map(hash, map(key, map(value_of, stand))))) == len(stand)
 
 
 def _refuse(one: Repeated, gone: list[str]) -> None:

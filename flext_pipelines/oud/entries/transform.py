@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, cast
 
 from flext_pipelines.errors import UsageError
 from flext_pipelines.oud.entries.access import access_of, access_values
+from flext_pipelines.oud.entries.large import runs_of
 from flext_pipelines.oud.entries.limits import judge_size
 from flext_pipelines.oud.entries.outcome import Excluded, Kept, Note, Outcome, Phase, Rejected
 from flext_pipelines.oud.entries.pattern import with_pattern
@@ -33,7 +34,6 @@ if TYPE_CHECKING:
     from flext_pipelines.oud.rules import MigrationRules
     from flext_pipelines.oud.schema.view import SchemaView
 
-_runs = re.compile(rb"\n(([^:\n]++):.*+(?:\n\2:.*+)*+)").findall
 _in_base64 = re.compile(rb"\n([^:]++)::").findall
 _mark_folds = re.compile(rb"\n ").sub
 
@@ -162,14 +162,32 @@ class EntryTransform:
         if name is None or place is None or place.excluded is not None:
             return self._apply_named(record)
         naming_type, value = name[1].lower(), name[2]
-        kind = (*self._names(record.text), naming_type)
+        named = Named(((naming_type, value),), *_under(place, name[1] + b"=" + value))
+        return self._apply_kind(record, named, marked, name[1])
+
+    def _apply_kind(self, record: Record, named: Named, marked: bytes, written_type: bytes | None = None) -> Outcome:
+        """An entry whose name is known."""
+        if marked.count(b"\n") > _MOST_LINES:
+            return self._apply_large(record, named, marked)
+        kind = (*self._names(record.text), b"+".join([pair[0] for pair in named.pairs]))
         plan = self._plans.get(kind)
-        key, dn, depth = _under(place, name[1] + b"=" + value)
         if plan is None:
-            return self._apply_new(record, kind, Named(((naming_type, value),), key, dn, depth))
-        if plan.uses <= self._pattern_after:
-            self._learn(plan, kind, name[1], marked)
-        return self._follow(plan, marked.split(b"\n"), record, ((naming_type, value),), key, dn, depth)
+            if any(name.startswith(b"#") for name in kind):
+                return self._apply_odd(record)
+            plan = self._planned(kind, named)
+        elif plan.uses <= self._pattern_after and written_type is not None:
+            self._learn(plan, kind, written_type, marked)
+        return self._follow(plan, marked.split(b"\n"), record, named.pairs, named.key, named.dn, named.depth)
+
+    def _planned(self, kind: tuple[bytes, ...], named: Named) -> Plan:
+        """A new plan, remembered."""
+        if len(self._plans) >= _MOST_PLANS:
+            for plan in self._plans.values():
+                _count(self._counts, plan)
+            self._plans.clear()
+            self._patterns.clear()
+        made = self._plans[kind] = self._planner.plan(kind[:-1], [pair[0] for pair in named.pairs])
+        return made
 
     def _learn(self, plan: Plan, kind: tuple[bytes, ...], written_type: bytes, marked: bytes) -> None:
         """Make the pattern of a kind when it was met often enough."""
@@ -190,25 +208,7 @@ class EntryTransform:
         assert isinstance(found, Named)
         if found.old:
             record = _with_new_name(record, found)
-        kind = (*self._names(record.text), b"+".join([pair[0] for pair in found.pairs]))
-        plan = self._plans.get(kind)
-        if plan is None:
-            return self._apply_new(record, kind, found)
-        return self._follow(plan, _lines(record.raw), record, found.pairs, found.key, found.dn, found.depth)
-
-    def _apply_new(self, record: Record, kind: tuple[bytes, ...], named: Named) -> Outcome:
-        """The first entry of its kind, or one that is of no kind."""
-        if len(kind) > _MOST_LINES:
-            return self._apply_large(record, named)
-        if any(name.startswith(b"#") for name in kind):
-            return self._apply_odd(record)
-        if len(self._plans) >= _MOST_PLANS:
-            for plan in self._plans.values():
-                _count(self._counts, plan)
-            self._plans.clear()
-            self._patterns.clear()
-        made = self._plans[kind] = self._planner.plan(kind[:-1], [pair[0] for pair in named.pairs])
-        return self._follow(made, _lines(record.raw), record, named.pairs, named.key, named.dn, named.depth)
+        return self._apply_kind(record, found, _marked(record.raw))
 
     def _left_out(self, record: Record, found: Named | Rejected) -> Excluded | Rejected | None:
         """The outcome of an entry whose name leaves it out; None when it stays all the same."""
@@ -227,44 +227,26 @@ class EntryTransform:
         if record.changetype == "add" or record.refers:
             raw = entry_bytes(record.dn, record.attributes())
         else:
-            raw = b"\n".join([line for line in _lines(record.raw) if not line.startswith(b"#")])
+            raw = b"\n".join([line for line in _marked(record.raw).split(b"\n") if not line.startswith(b"#")])
             raw = raw.replace(FOLD_MARK, b"\n ")
         return self.apply(Record(raw, None, record.line, record.offset))
 
-    def _apply_large(self, record: Record, named: Named) -> Outcome:
-        """A record of very many lines: runs of lines are taken as one, and the plan is made for it alone."""
-        lines = _lines(record.raw)
-        if any(line.startswith(b"#") for line in lines):
+    def _apply_large(self, record: Record, named: Named, marked: bytes) -> Outcome:
+        """A record of very many lines; the plan is made for it alone."""
+        if b"\n#" in marked:
             return self._apply_odd(record)
-        left, empty = self._without_empty(lines)
-        runs = _runs(b"\n".join(left))
-        names = [
-            run.replace(FOLD_MARK, b"") if name.replace(FOLD_MARK, b"").lower() == b"objectclass"
-            else name.replace(FOLD_MARK, b"")
-            for run, name in runs
-        ]  # fmt: skip
-        counts = [run.count(b"\n") + 1 for run, _ in runs]
-        plan = self._planner.plan(names, [pair[0] for pair in named.pairs], counts)
-        lines = [lines[0], *[run for run, _ in runs]]
+        rule = self.rules.attributes.empty
+        runs = runs_of(marked, keep_empty=rule == "keep")
+        if runs.empty and rule == "reject":
+            return Rejected("empty-value", f"{min(runs.empty)} has a value of no length; see attributes.empty")
+        plan = self._planner.plan(runs.names, [pair[0] for pair in named.pairs], runs.counts)
+        lines = [marked[: marked.index(b"\n")], *runs.lines]
         outcome = self._follow(plan, lines, record, named.pairs, named.key, named.dn, named.depth)
         if isinstance(outcome, Kept):
-            self._counts.update(empty)
+            for attribute, number in runs.empty.items():
+                self._counts["empty-value", attribute] += number
             _count(self._counts, plan)
         return outcome
-
-    def _without_empty(self, lines: list[bytes]) -> tuple[list[bytes], Counter[tuple[str, str]]]:
-        """Lines without those whose value has no length, which are counted; a plan sees no single line of a run."""
-        empty: Counter[tuple[str, str]] = Counter()
-        if self.rules.attributes.empty == "keep":
-            return lines, empty
-        left = []
-        for line in lines:
-            name, _, rest = line.partition(b":")
-            if rest.strip(b": " + FOLD_MARK):
-                left.append(line)
-            else:
-                empty[("empty-value", name.replace(FOLD_MARK, b"").partition(b";")[0].lower().decode())] += 1
-        return left, empty
 
     def _follow(
         self,
@@ -409,10 +391,6 @@ def _with_new_name(record: Record, named: Named) -> Record:
 def _marked(raw: bytes) -> bytes:
     """A record with LF and its continuations marked."""
     return _mark_folds(FOLD_MARK, raw.replace(b"\r\n", b"\n") if b"\r" in raw else raw)
-
-
-def _lines(raw: bytes) -> list[bytes]:
-    return _marked(raw).split(b"\n")
 
 
 def _count(counts: Counter[tuple[str, str]], plan: Plan) -> None:
