@@ -134,7 +134,9 @@ def _of_oracle(error: BaseException) -> Verdict:
 
     found = finding(error)
     told = found.verdict
-    return Verdict(told.type, told.reason, told.instruction, told.lost, told.again, duplicate=found.code == "ORA-00001")
+    # A connection that does not come about is waited for like one that was lost, if waiting can help.
+    lost = told.lost or (found.connecting and told.type.retryable)
+    return Verdict(told.type, told.reason, told.instruction, lost, told.again, duplicate=found.code == "ORA-00001")
 
 
 def foreign(engine: Engine) -> tuple[type[BaseException], ...]:

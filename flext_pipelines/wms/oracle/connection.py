@@ -20,9 +20,9 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import SecretStr
 
-from flext_pipelines.errors import ConfigError, TimedOutError
+from flext_pipelines.errors import ConfigError
 from flext_pipelines.values import Value
-from flext_pipelines.wms.oracle.failures import finding, translate
+from flext_pipelines.wms.oracle.failures import finding, without
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -137,11 +137,10 @@ def open_oracle(url: URL, options: OracleOptions, connect: Connect | None = None
     import sqlalchemy as sa
 
     arguments = connect_arguments(url, options)
-    place = url.set(query={}).render_as_string(hide_password=True)
     secrets = tuple(str(arguments[name]) for name in ("password", "wallet_password") if arguments.get(name))
 
     def creator() -> Any:  # noqa: ANN401  SQLAlchemy's type for a driver's connection
-        return connect_in_time(arguments, options, place, secrets, connect)
+        return connect_in_time(arguments, options, secrets, connect)
 
     engine = sa.create_engine(
         sa.URL.create("oracle+oracledb", url.username, None, url.host, url.port),
@@ -158,11 +157,7 @@ def open_oracle(url: URL, options: OracleOptions, connect: Connect | None = None
 
 
 def connect_in_time(
-    arguments: dict[str, object],
-    options: OracleOptions,
-    place: str,
-    secrets: tuple[str, ...],
-    connect: Connect | None = None,
+    arguments: dict[str, object], options: OracleOptions, secrets: tuple[str, ...], connect: Connect | None = None
 ) -> oracledb.Connection:
     """Connect, log in and prepare the session within ``options.connect_seconds``.
 
@@ -171,8 +166,8 @@ def connect_in_time(
     it got.
 
     Raises:
-        TimedOutError: Nobody answered in time.
-        FlextError: What ``failures.translate`` makes of the refusal.
+        oracledb.Error: It did not come about; ``failures`` knows what each means. Errors stay the driver's here, so
+            that whoever is in the middle of finding out what came of a command meets the same kind as from a statement.
     """
     import oracledb
 
@@ -185,15 +180,28 @@ def connect_in_time(
     attempt.join(options.connect_seconds)
     connection, error = attempt.taken()
     if error is not None:
-        raise translate(error, place, secrets) from None
+        raise _as_the_drivers(error, secrets) from None
     if connection is None:
-        raise TimedOutError(
-            f"Oracle ({place}): what listens there did not let us in within {options.connect_seconds:g} s",
-            "Check that an Oracle listener is at this port, and that the database is not starting or hanging; "
-            "raise FLEXT_WMS_CONNECT_TIMEOUT_SECONDS if it is only slow",
-            {"database": place, "code": None, "session_lost": False},
+        raise oracledb.OperationalError(
+            f"ORA-12170: what listens there did not let us in within {options.connect_seconds:g} s "
+            "(FLEXT_WMS_CONNECT_TIMEOUT_SECONDS)"
         )
     return connection
+
+
+def _as_the_drivers(error: Exception, secrets: tuple[str, ...]) -> Exception:
+    """The name service's errors and those of values as the driver's own, none with a secret in it."""
+    import oracledb
+
+    text = without(str(error), secrets)
+    if isinstance(error, oracledb.Error) and text == str(error):
+        return error
+    if isinstance(error, (ValueError, TypeError)):
+        return oracledb.ProgrammingError(f"DPY-2025: invalid connection params\n{text}")
+    return oracledb.OperationalError(text if isinstance(error, oracledb.Error) else f"{_CANNOT_CONNECT}\n{text}")
+
+
+_CANNOT_CONNECT = "DPY-6005: cannot connect to database."
 
 
 class _Attempt(threading.Thread):

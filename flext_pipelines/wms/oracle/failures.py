@@ -17,7 +17,7 @@ from urllib.parse import quote, quote_plus
 from flext_pipelines.errors import FlextError
 from flext_pipelines.wms.oracle.database_codes import DATABASE_CODES
 from flext_pipelines.wms.oracle.driver_codes import driver_verdict
-from flext_pipelines.wms.oracle.network_codes import NETWORK_CODES
+from flext_pipelines.wms.oracle.network_codes import NETWORK_CODES, REFUSALS
 from flext_pipelines.wms.oracle.verdict import Verdict, away, conflict, cut, full, ours, record, setup, slow
 
 if TYPE_CHECKING:
@@ -95,10 +95,12 @@ class Finding(NamedTuple):
     Attributes:
         code: ``ORA-12514``, ``DPY-4011``; empty when it names none.
         verdict: What that means.
+        connecting: There was no session yet: nothing can have been done.
     """
 
     code: str
     verdict: Verdict
+    connecting: bool = False
 
 
 def finding(error: BaseException) -> Finding:
@@ -106,9 +108,9 @@ def finding(error: BaseException) -> Finding:
     text = _text(error)
     codes = list(_codes(error, text))
     found = _found(error, text, codes)
-    if _CONNECTING in codes and found.verdict.lost:
-        return Finding(found.code, _CUT_WHILE_CONNECTING)
-    return found
+    if _CONNECTING not in codes and not any(kind == "ORA" and number in REFUSALS for kind, number in codes):
+        return found
+    return Finding(found.code, _CUT_WHILE_CONNECTING if found.verdict.lost else found.verdict, connecting=True)
 
 
 def _found(error: BaseException, text: str, codes: list[tuple[str, int]]) -> Finding:
@@ -148,8 +150,9 @@ def translate(error: BaseException, place: str, secrets: Iterable[str] = ()) -> 
     """
     if isinstance(error, FlextError):
         return error
-    code, verdict = finding(error)
-    said = _without(_said(_text(error)) or type(error).__name__, secrets)
+    found = finding(error)
+    code, verdict = found.code, found.verdict
+    said = without(_said(_text(error)) or type(error).__name__, secrets)
     named = "" if not code or code in said else f"{code}: "
     return verdict.type(
         f"Oracle ({place}): {verdict.reason} ({named}{said})",
@@ -225,7 +228,8 @@ def _said(text: str) -> str:
     return re.sub(r" \(CONNECTION_ID=[^)]*\)", "", said)[:_SAID_MOST]
 
 
-def _without(text: str, secrets: Iterable[str]) -> str:
+def without(text: str, secrets: Iterable[str]) -> str:
+    """A text with every secret masked, however it is spelled."""
     for secret in secrets:
         for spelling in (secret, quote(secret, safe=""), quote(secret, safe=" "), quote(secret), quote_plus(secret)):
             if spelling:

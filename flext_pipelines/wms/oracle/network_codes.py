@@ -28,6 +28,10 @@ _CROWDED = "Try again later; if it stays so, raise PROCESSES and SESSIONS, or lo
 _LOST = "What was not committed is undone; look up what the command did before it is sent again"
 _LATER = "Try again later; if it stays so, ask the database's administrator"
 _FIREWALL = "Check the network and firewalls on the way, then try again"
+_SLOW = (
+    "Check the network and firewalls on the way, and that a listener is at the port whose database does not hang; "
+    "raise FLEXT_WMS_CONNECT_TIMEOUT_SECONDS if it is only slow"
+)
 _TLS = "Check FLEXT_WMS_WALLET_LOCATION, and that the certificate is the one of the host in FLEXT_WMS_URL"
 _PASSWORD = "Correct user and password in FLEXT_WMS_URL before you try again: wrong passwords lock the account"  # noqa: S105  advice
 _ADMINISTRATOR = "Ask the database's administrator; do not try again before, or the account may be locked"
@@ -57,8 +61,8 @@ _NAMES: Mapping[int, Verdict] = {
     12557: setup("the protocol of the address cannot be loaded", "Use tcp or tcps"),
 }  # fmt: skip
 
-_REFUSALS: Mapping[int, Verdict] = {
-    12170: slow("the host does not answer in time", _FIREWALL),
+REFUSALS: Mapping[int, Verdict] = {
+    12170: slow("the host does not answer in time", _SLOW),
     12203: away("the destination cannot be reached", _LISTENER),
     12219: away("too many services are asked for", _LATER),
     12224: away("no listener is at the address", _LISTENER),
@@ -109,6 +113,8 @@ _REFUSALS: Mapping[int, Verdict] = {
     12593: away("no connection is registered", _LATER),
     12612: away("the connection is busy", _LATER),
 }  # fmt: skip
+
+"""Codes of a connection that did not come about."""
 
 _CUTS: Mapping[int, Verdict] = {
     12150: cut("data could not be sent", _LOST),
@@ -190,5 +196,5 @@ _ACCOUNTS: Mapping[int, Verdict] = {
 WARNINGS = frozenset({28002, 28011})
 """What a successful login may come with: nothing failed, but it will."""
 
-NETWORK_CODES: Mapping[int, Verdict] = {**_NAMES, **_REFUSALS, **_CUTS, **_SECURITY, **_ACCOUNTS}
+NETWORK_CODES: Mapping[int, Verdict] = {**_NAMES, **REFUSALS, **_CUTS, **_SECURITY, **_ACCOUNTS}
 """What each code on the way to the database means."""

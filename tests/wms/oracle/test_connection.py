@@ -13,6 +13,7 @@ import sqlalchemy as sa
 from pydantic import SecretStr
 
 from flext_pipelines.errors import ConfigError, FlextError, TimedOutError, UnavailableError
+from flext_pipelines.wms.engine import beginning
 from flext_pipelines.wms.oracle.connection import OracleOptions, connect_arguments, open_oracle
 from tests import oracle_listener as tns
 from tests.oracle_listener import OracleListener, listener
@@ -45,7 +46,7 @@ def failure_of_url(url: str, options: OracleOptions = QUICK) -> FlextError:
     """What connecting to a URL raises."""
     engine = open_oracle(sa.make_url(url), options)
     try:
-        with pytest.raises(FlextError) as caught, engine.connect():
+        with pytest.raises(FlextError) as caught, beginning(engine):
             pass
     finally:
         engine.dispose()
@@ -288,7 +289,7 @@ def test_a_connection_that_comes_too_late_is_closed() -> None:
     engine = open_oracle(
         sa.make_url("oracle+oracledb://wms:hunter2@h/?service_name=S"), OracleOptions(connect_seconds=0.1), connect
     )
-    with pytest.raises(TimedOutError):
+    with pytest.raises(oracledb.OperationalError, match="ORA-12170"):
         engine.pool._creator()  # type: ignore[attr-defined,call-arg]  # SQLAlchemy's own name of the creator
     go_on.set()
 

@@ -80,7 +80,7 @@ def test_a_wrong_password_is_a_wrong_setting() -> None:
     """ORA-01017, once: the account of the test is not locked by it."""
     url = sa.make_url(LIVE_URL).set(password="certainly-wrong").render_as_string(hide_password=False)
 
-    with pytest.raises(ConfigError) as caught, open_engine(SecretStr(url)).connect():
+    with pytest.raises(ConfigError) as caught, beginning(open_engine(SecretStr(url))):
         pass
     assert caught.value.details["code"] == "ORA-01017"
 

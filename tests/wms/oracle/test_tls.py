@@ -10,6 +10,7 @@ import pytest
 import sqlalchemy as sa
 
 from flext_pipelines.errors import ConfigError, FlextError, TransientError
+from flext_pipelines.wms.engine import beginning
 from flext_pipelines.wms.mock_server.certificates import CertificateFiles, make_certificate
 from flext_pipelines.wms.oracle.connection import OracleOptions, open_oracle
 from tests import oracle_listener as tns
@@ -59,7 +60,7 @@ def failure_of(opened: OracleListener, *, wallet: Path | None, more: str = "") -
     url = f"{opened.url()}&protocol=tcps{more}"
     engine = open_oracle(sa.make_url(url), OracleOptions(connect_seconds=5, pool_size=1, wallet_location=wallet))
     try:
-        with pytest.raises(FlextError) as caught, engine.connect():
+        with pytest.raises(FlextError) as caught, beginning(engine):
             pass
     finally:
         engine.dispose()
@@ -129,7 +130,7 @@ def test_plain_tcp_to_a_port_of_tls_says_so(tmp_path: Path) -> None:
 
     with listener(speaking_tls(files, tns.refusing(12514))) as opened:
         engine = open_oracle(sa.make_url(opened.url()), OracleOptions(connect_seconds=5, pool_size=1))
-        with pytest.raises(TransientError) as caught, engine.connect():
+        with pytest.raises(TransientError) as caught, beginning(engine):
             pass
         engine.dispose()
 
