@@ -85,7 +85,7 @@ lock: setup  ## resolve the dependencies anew
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header \
 	  -c $(TAP)/requirements.lock -c $(TARGET)/requirements.lock --extra testing $(TAP)/pyproject.toml $(WMS_TAP)/pyproject.toml $(TARGET)/pyproject.toml -o meltano/plugins-test.lock
 
-bench: setup $(VENV)/.ldap  ## the benchmarks; see benchmarks/README.md
+bench: setup $(VENV)/.ldap $(PLUGIN_VENV)/.locked  ## the benchmarks; see benchmarks/README.md
 	$(BIN)/python -m benchmarks
 
 clean:  ## remove what make made; the state in .flext stays

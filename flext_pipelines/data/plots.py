@@ -108,8 +108,10 @@ def _png(kind: PlotKind, title: str, axis: str, labels: Sequence[str], series: d
     plane.set_xlabel(axis)
     plane.set_title(title)
     plane.grid(visible=True, axis="y", alpha=0.3)
-    if series:
+    if len(series) > 1:
         plane.legend()
+    else:
+        plane.set_ylabel(next(iter(series)))
     content = io.BytesIO()
     FigureCanvasAgg(figure)
     figure.savefig(content, format="png")

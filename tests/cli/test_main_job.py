@@ -125,6 +125,9 @@ def test_what_ran_can_be_asked(shell: Shell) -> None:
     assert shell("audit", "verify").stdout.startswith("Unbroken")
 
 
+_FILES = ("meltano.yml", "flext-plugins.meltano.yml", "oracle-wms.meltano.yml")
+
+
 @pytest.fixture
 def with_contract_and_mart(tmp_path: Path) -> Path:
     """The default project's files and installed plugins, with a contract that facilities break, and a mart of them."""
@@ -132,7 +135,7 @@ def with_contract_and_mart(tmp_path: Path) -> Path:
     for name, text in {
         "contracts/wms/facility.yml": "columns:\n  code: {enum: [nowhere]}\n",
         "transforms/facilities.sql": "-- deps: f = wms/facility\n-- pipeline: wms\nSELECT id FROM f\n",
-        **{name: (DEFAULT_PROJECT / name).read_text() for name in ("meltano.yml", "flext-plugins.meltano.yml")},
+        **{name: (DEFAULT_PROJECT / name).read_text() for name in _FILES},
     }.items():
         (project / name).parent.mkdir(parents=True, exist_ok=True)
         (project / name).write_text(text)
