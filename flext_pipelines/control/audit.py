@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Literal
 
 import sqlalchemy as sa
 
-from flext_pipelines.control.chain import FIELDS, AuditReport, Findings, check, row_hash
+from flext_pipelines.control.chain import FIELDS, AuditReport, Findings, check, hashed_between, row_hash
 from flext_pipelines.control.listing import count_unfinished, read_page
 from flext_pipelines.control.processes import this_process
 from flext_pipelines.control.tables import audit, audit_head
@@ -35,6 +35,27 @@ _MOVE_HEAD = (
     .where(audit_head.c.id == sa.literal_column("1"))
     .values(count=sa.bindparam("new_count"), hash=sa.bindparam("new_hash"))
 )
+_STORED = tuple(name for name in FIELDS if name not in {"number", "previous_hash"})
+_APPEND_AT_ONCE = sa.text(
+    f"""
+    WITH head AS (SELECT count, hash FROM control_audit_head WHERE id = 1 FOR UPDATE),
+    added AS (
+        SELECT count + 1 AS number, hash AS previous_hash,
+            encode(sha256(convert_to('[' || (count + 1) || ',' || :middle || ',"' || hash || '"]', 'UTF8')), 'hex')
+                AS hash
+        FROM head
+    ),
+    moved AS (
+        UPDATE control_audit_head SET count = added.number, hash = added.hash FROM added WHERE control_audit_head.id = 1
+    )
+    INSERT INTO control_audit (number, previous_hash, hash, {", ".join(_STORED)})
+    SELECT number, previous_hash, hash, {", ".join(f":{name}" for name in _STORED)} FROM added
+    RETURNING number
+    """  # noqa: S608  names of our columns
+).bindparams(
+    *(sa.bindparam(name, type_=audit.c[name].type) for name in _STORED), sa.bindparam("middle", type_=sa.Text())
+)
+"""For PostgreSQL: lock, hash, insert and move the head in one statement, that is one round trip instead of five."""
 _ROWS = sa.select(*(audit.c[name] for name in (*FIELDS, "hash"))).order_by(audit.c.number)
 _EMPTY: dict[str, object] = dict.fromkeys((*FIELDS, "hash"))
 
@@ -154,13 +175,12 @@ class AuditTrail:
 
     def _append(self, values: Mapping[str, object]) -> int:
         row = {**_EMPTY, **values}
+        if self._database.dialect == "postgresql":
+            return self._append_at_once(row)
         with self._database.writing() as writing:
             head = writing.execute(_LOCKED_HEAD).fetchone()
             if head is None:
-                raise AuditBrokenError(
-                    f"The audit trail in {self._database.place} has lost its head row",
-                    "Nothing can be done on record until it is back: restore the database from a backup",
-                )
+                raise self._headless()
             number: int = head[0] + 1
             row["number"], row["previous_hash"] = number, head[1]
             row["at"] = time.time_ns() // 1000
@@ -168,6 +188,22 @@ class AuditTrail:
             writing.execute(_APPEND, row)
             writing.execute(_MOVE_HEAD, {"new_count": number, "new_hash": row["hash"]})
         return number
+
+    def _append_at_once(self, row: dict[str, object]) -> int:
+        """The same in one statement: the server knows number and hash of the row before, and we the fields between."""
+        row["at"] = time.time_ns() // 1000
+        stored = {name: row[name] for name in _STORED}
+        found = self._database.send(_APPEND_AT_ONCE, {**stored, "middle": hashed_between(stored)})
+        if found is None:
+            raise self._headless()
+        number: int = found[0]
+        return number
+
+    def _headless(self) -> AuditBrokenError:
+        return AuditBrokenError(
+            f"The audit trail in {self._database.place} has lost its head row",
+            "Nothing can be done on record until it is back: restore the database from a backup",
+        )
 
 
 def _stream(connection: sa.Connection) -> Iterator[Sequence[object]]:

@@ -99,6 +99,11 @@ def row_hash(row: Mapping[str, object]) -> str:
     return _hash([row[field] for field in FIELDS])
 
 
+def hashed_between(row: Mapping[str, object]) -> str:
+    """What is hashed of a row between its number and the hash of the row before, as text: a database adds those two."""
+    return _encode([row[field] for field in FIELDS[1:-1]])[1:-1]
+
+
 def _hash(values: Sequence[object]) -> str:
     return hashlib.sha256(_encode(values).encode()).hexdigest()
 

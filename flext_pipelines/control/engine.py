@@ -10,6 +10,7 @@ not: what is stored (``audit``, ``idempotency``) and the table of errors (``fail
 from __future__ import annotations
 
 import os
+import select
 import threading
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -159,6 +160,42 @@ class ControlDatabase:
                 raise
         except self._foreign() as error:
             raise self._translated(error) from None
+
+    def send(self, statement: sa.Executable, parameters: Mapping[str, object]) -> tuple[Any, ...] | None:
+        """One statement that is a transaction of its own, and the first row that it gives back.
+
+        A connection that the server closed since its last use is replaced before anything is sent on it.
+
+        Raises:
+            UnavailableError: The database is away.
+            StorageFullError: The disk is full; nothing was written.
+        """
+        try:
+            held = self._held()
+            if held.busy:
+                self._undo(held)
+                held = self._held()
+            if self._has_news(held):
+                self._forget(held)
+                held = self._held()
+            text, constants = self.prepared(statement)
+            try:
+                return held.driver.execute(text, {**constants, **parameters} if constants else parameters).fetchone()
+            except BaseException:
+                self._undo(held)
+                raise
+        except self._foreign() as error:
+            raise self._translated(error) from None
+
+    @staticmethod
+    def _has_news(held: _Held) -> bool:
+        """Whether an idle PostgreSQL connection has something to read: that is its end, or a warning before it."""
+        number = getattr(held.driver, "fileno", None)
+        if number is None:
+            return False
+        waiting = select.poll()
+        waiting.register(number(), select.POLLIN | select.POLLHUP | select.POLLERR)
+        return bool(waiting.poll(0))
 
     @contextmanager
     def reading(self) -> Iterator[sa.Connection]:
