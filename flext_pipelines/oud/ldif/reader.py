@@ -148,7 +148,8 @@ class LdifReader(Iterator[Record]):
         odd = b"\r" in block or b"\0" in block
         accepted = CONTENT_RECORD.fullmatch
         base = self._offset
-        recognise = self._recognise if not odd and self.kind == "content" else None
+        wanted = None if odd else self._recognise
+        recognise = wanted if self.kind == "content" else None
         for line, start, raw in raw_records(block, self._line):
             if recognise is not None:
                 recognised = recognise(raw)
@@ -159,6 +160,7 @@ class LdifReader(Iterator[Record]):
             text = unfolded(raw.replace(b"\r\n", b"\n") if odd else raw)
             if accepted(text) and self.kind != "changes" and not (odd and (b"\r" in text or b"\0" in text)):
                 self.kind = "content"
+                recognise = wanted
                 self.records += 1
                 yield Record(raw, text, line if raw[0] != _HASH else line + _leading_comments(raw), base + start)
             else:

@@ -151,7 +151,7 @@ def test_what_is_recognised_is_what_would_have_been_judged() -> None:
         hits += record.recognised is not None
         again.append(told(asked.apply(record)))
     assert again == expected
-    assert hits > 700
+    assert hits > 900
     assert slow.counts() == fast.counts() == asked.counts()
 
 
