@@ -18,8 +18,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from flext_pipelines.data.dataset import Manifest
+    from flext_pipelines.data.dataset_writer import DatasetWriter
     from flext_pipelines.data.intake import ExtractRequest
-    from flext_pipelines.data.landing import DatasetWriter, LandingZone
+    from flext_pipelines.data.landing import LandingZone
 
 
 def versions_to_compare(landing: LandingZone, dataset: str, stream: str) -> list[Manifest]:

@@ -27,7 +27,8 @@ if TYPE_CHECKING:
     import pyarrow as pa
     from pydantic import JsonValue
 
-    from flext_pipelines.data.landing import DatasetWriter, LandingZone
+    from flext_pipelines.data.dataset_writer import DatasetWriter
+    from flext_pipelines.data.landing import LandingZone
     from flext_pipelines.errors import RecordError
 
 ExtractMode = Literal["full", "incremental", "delta", "snapshot"]

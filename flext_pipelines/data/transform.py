@@ -26,8 +26,9 @@ from flext_pipelines.errors import TransformFailedError
 from flext_pipelines.values import Value
 
 if TYPE_CHECKING:
+    from flext_pipelines.data.dataset_writer import DatasetWriter
     from flext_pipelines.data.engine import Engine
-    from flext_pipelines.data.landing import DatasetWriter, LandingZone
+    from flext_pipelines.data.landing import LandingZone
 
 ErrorHandling = Literal["fail", "skip", "quarantine"]
 _SOURCE = "source"

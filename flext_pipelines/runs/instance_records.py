@@ -14,6 +14,17 @@ from dagster._core.event_api import EventLogCursor
 from dagster._core.scheduler.instigation import InstigatorType
 from dagster._serdes import serialize_value
 
+from flext_pipelines.runs.decoding import (
+    decode_capture,
+    decode_check,
+    decode_event,
+    decode_materialization,
+    decode_output,
+    decode_run,
+    decode_worker,
+    moment,
+    stored_type,
+)
 from flext_pipelines.runs.location import Tag
 from flext_pipelines.runs.record import (
     CHECK_EVENT,
@@ -27,15 +38,6 @@ from flext_pipelines.runs.record import (
     Materialization,
     RunRecord,
     WorkerProcess,
-    decode_capture,
-    decode_check,
-    decode_event,
-    decode_materialization,
-    decode_output,
-    decode_run,
-    decode_worker,
-    moment,
-    stored_type,
 )
 from flext_pipelines.runs.records import RunFilter, worker_of_tags
 

@@ -16,12 +16,13 @@ from typing import TYPE_CHECKING
 
 from flext_pipelines.errors import ConfigError, FlextError, UnavailableError, UsageError
 from flext_pipelines.runs.code import CodeLocation, check_partition, choose_assets
+from flext_pipelines.runs.decoding import decode_event
 from flext_pipelines.runs.instance import open_instance
 from flext_pipelines.runs.interrupts import cancel_on_signal
 from flext_pipelines.runs.liveness import host_name, own_start_time
 from flext_pipelines.runs.location import Tag
 from flext_pipelines.runs.lost import mark_lost
-from flext_pipelines.runs.record import Event, decode_event
+from flext_pipelines.runs.record import Event
 from flext_pipelines.settings import make_private
 
 if TYPE_CHECKING:

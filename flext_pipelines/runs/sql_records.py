@@ -13,6 +13,17 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from flext_pipelines.runs.database import Database, Parameters, PostgresDatabase, Row, SqliteFiles, check_revision
+from flext_pipelines.runs.decoding import (
+    decode_asset,
+    decode_capture,
+    decode_check,
+    decode_event,
+    decode_materialization,
+    decode_output,
+    decode_run,
+    decode_worker,
+    stored_type,
+)
 from flext_pipelines.runs.location import Tag
 from flext_pipelines.runs.record import (
     CHECK_EVENT,
@@ -26,15 +37,6 @@ from flext_pipelines.runs.record import (
     Materialization,
     RunRecord,
     WorkerProcess,
-    decode_asset,
-    decode_capture,
-    decode_check,
-    decode_event,
-    decode_materialization,
-    decode_output,
-    decode_run,
-    decode_worker,
-    stored_type,
 )
 from flext_pipelines.runs.records import RunFilter, worker_of_tags
 

@@ -39,7 +39,7 @@ from flext_pipelines.oud.acl.bind_values import (
     url_body,
     url_name,
 )
-from flext_pipelines.oud.acl.filters import equal, matches
+from flext_pipelines.oud.acl.filter_matching import equal, matches
 from flext_pipelines.oud.acl.names import Name, is_under, parent, parse_name
 from flext_pipelines.oud.acl.probes import OPERATIONAL, Entry, ProbedRight, Subject
 

@@ -24,7 +24,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from flext_pipelines.errors import AciSyntaxError
-from flext_pipelines.oud.acl.filters import equal, matches
+from flext_pipelines.oud.acl.filter_matching import equal, matches
 from flext_pipelines.oud.acl.names import Name, is_under, parent, parse_name
 from flext_pipelines.oud.acl.oid_policy import Directive, Level, OidPolicy, rank
 from flext_pipelines.oud.acl.orclaci import ATTRIBUTE_PERMISSIONS, Clause, Entity, Permission

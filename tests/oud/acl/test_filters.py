@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from flext_pipelines.errors import AciSyntaxError
+from flext_pipelines.oud.acl.filter_matching import matches
 from flext_pipelines.oud.acl.filters import (
     And,
     Comparison,
@@ -18,7 +19,6 @@ from flext_pipelines.oud.acl.filters import (
     Substrings,
     always_defined,
     attributes_of,
-    matches,
     parse_filter,
     rewritten,
     write_filter,

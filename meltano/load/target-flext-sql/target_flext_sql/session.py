@@ -22,8 +22,9 @@ from target_flext_sql.meters import count_rows
 from target_flext_sql.records import RecordBuffer
 from target_flext_sql.rejects import RejectLimit
 from target_flext_sql.settings import load_method
+from target_flext_sql.staging import Counts
 from target_flext_sql.states import StateGate, has_progress_markers
-from target_flext_sql.stream import Counts, StreamLoad
+from target_flext_sql.stream import StreamLoad
 from target_flext_sql.warehouse import Warehouse
 
 logger = logging.getLogger("target-flext-sql")

@@ -9,13 +9,12 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from target_flext_sql.columns import ColumnType, StreamSchema
 from target_flext_sql.completeness import Completeness
-from target_flext_sql.conform import Chunk, Reject
-from target_flext_sql.dialects.base import ROW_COLUMN, TableColumn
+from target_flext_sql.conform import Chunk
+from target_flext_sql.dialects.base import TableColumn
 from target_flext_sql.direct import DirectBatch
 from target_flext_sql.errors import (
     CountMismatchError,
@@ -30,26 +29,10 @@ from target_flext_sql.metadata import DELETED_AT
 from target_flext_sql.naming import SHADOW_SUFFIX
 from target_flext_sql.recovery import rows_to_remove
 from target_flext_sql.rejects import RejectLimit, RejectsTable
+from target_flext_sql.staging import Counts, stage_rows
 from target_flext_sql.warehouse import Table, Warehouse
 
 logger = logging.getLogger("target-flext-sql")
-
-STAGE = "_flext_stage"
-
-
-@dataclass(frozen=True, slots=True)
-class Counts:
-    """What became of the rows of one batch."""
-
-    received: int
-    loaded: int
-    rejected: int
-    deduplicated: int
-
-    @property
-    def row(self) -> tuple[int, int, int, int]:
-        """The counts in the order of the ledger's columns."""
-        return self.received, self.loaded, self.rejected, self.deduplicated
 
 
 class StreamLoad:
@@ -282,40 +265,25 @@ class StreamLoad:
 
     def _load_chunks(self, table: Table, chunks: Iterable[Chunk], stamp: int) -> Counts:
         """Stage the good rows, keep the bad ones, apply, and count."""
-        dialect, driver = self.warehouse.dialect, self.warehouse.driver
-        columns = self._columns
-        row = TableColumn(dialect.own(ROW_COLUMN), self.warehouse.storage(ColumnType("integer")))
-        source = self.warehouse.stage(dialect.own(STAGE), [*columns, row])
-        received = rejected = staged = 0
-        sample: Reject | None = None
-        for chunk in chunks:
-            received += chunk.received
-            if chunk.table.num_rows:
-                names = [column.name for column in columns]
-                data = chunk.table.rename_columns([*names, dialect.own(ROW_COLUMN)])
-                staged += driver.ingest(None, dialect.own(STAGE), data, stage=True)
-            if chunk.rejects:
-                rejected += len(chunk.rejects)
-                sample = chunk.rejects[0]
-                self._rejects.write(chunk.rejects, stamp)
-        self._limit.check(self.name, self.rejected + rejected, self.received + received, sample)
-        if rejected and sample is not None:
+        staged = stage_rows(self.warehouse, self._columns, self._rejects, chunks, stamp)
+        self._limit.check(self.name, self.rejected + staged.rejected, self.received + staged.received, staged.sample)
+        if staged.sample is not None:
             logger.warning(
                 "Stream '%s': %d rows break the schema and went to %s; for example column '%s': %s",
                 self.name,
-                rejected,
+                staged.rejected,
                 self._rejects.name,
-                sample.column,
-                sample.reason,
+                staged.sample.column,
+                staged.sample.reason,
             )
-        loaded = self._merge(table, source, staged, stamp)
-        counts = Counts(received, loaded, rejected, staged - loaded)
-        if received != staged + rejected:
+        loaded = self._merge(table, staged.source, staged.rows, stamp)
+        if staged.received != staged.rows + staged.rejected:
             raise CountMismatchError(
-                f"Stream '{self.name}': {received} rows came, but {staged} were staged and {rejected} rejected",
+                f"Stream '{self.name}': {staged.received} rows came, but {staged.rows} were staged and "
+                f"{staged.rejected} rejected",
                 next_step="the batch was rolled back; please report this with the batch file",
             )
-        return counts
+        return Counts(staged.received, loaded, staged.rejected, staged.rows - loaded)
 
     def _merge(self, table: Table, source: str, rows: int, stamp: int) -> int:
         return merge(self.warehouse, self.schema, self.method, table, source, rows, stamp, self.first_stamp)
