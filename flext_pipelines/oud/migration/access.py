@@ -46,6 +46,7 @@ def convert_access(
     written: Written,
     *,
     complete: bool,
+    aside: Sequence[FoundValue] = (),
 ) -> Access:
     """Convert the policy, and judge every value that comes out.
 
@@ -54,6 +55,7 @@ def convert_access(
         options: The dialect, and where names go.
         written: The entries of the result.
         complete: The root DSE's policy is among the values.
+        aside: Values that concern nothing in the result, and are only listed.
     """
     policy = OidPolicy([found.value for found in values], complete=complete)
     converted = {_key(one): one for one in convert_policy(policy, options)}
@@ -67,6 +69,7 @@ def convert_access(
         reviewed.append(ReviewedValue(line=found.line, conversion=judged, migrates=migrates))
         for holder in judged.holders:
             held.setdefault(holder, []).extend(judged.acis)
+    reviewed += [_set_aside(found) for found in aside]
     acis = {
         dn: tuple(dict.fromkeys(texts)) for dn, texts in sorted(held.items(), key=lambda one: _order(one[0], written))
     }
@@ -75,6 +78,13 @@ def convert_access(
 
 def _key(found: Conversion) -> AccessValue:
     return AccessValue(found.dn, found.kind, found.number, found.original)
+
+
+def _set_aside(found: FoundValue) -> ReviewedValue:
+    value = found.value
+    why = "it is about an entry above the base alone"
+    conversion = Conversion(dn=value.dn, kind=value.kind, number=value.number, original=value.text, notes=(why,))
+    return ReviewedValue(line=found.line, conversion=conversion, migrates=False)
 
 
 def _judged(found: Conversion, flavour: Flavour) -> Conversion:
@@ -133,6 +143,11 @@ def merged(acis: dict[str, tuple[str, ...]], written: Written) -> dict[int, Call
         if entry is not None:
             changes[entry] = _adding(b"".join(b"\n" + line_of(b"aci", _raw(text)) for text in texts))
     return changes
+
+
+def not_merged(acis: dict[str, tuple[str, ...]], written: Written) -> dict[str, tuple[str, ...]]:
+    """Those of entries that are not in the result: of a base that the target must have already."""
+    return {dn: texts for dn, texts in acis.items() if written.find(dn) is None}
 
 
 def _adding(lines: bytes) -> Callable[[bytes], bytes]:

@@ -18,16 +18,23 @@ _MOST_REMEMBERED = 100_000
 class NewNames:
     """Where the names of access values go.
 
+    What an entry above the base says of all below it holds for the whole result, so that it is said on the base: the
+    names of such holders become the base's. No other name above the base has one.
+
     Args:
         moved: A name in the result's form, whether or not it is there.
         written: The entries of the result.
         base: The result's base.
+        above: Keys of entries above the base that hold subtree directives.
 
     Attributes:
         base: The same.
     """
 
-    def __init__(self, moved: Callable[[bytes], bytes], written: Written, base: str) -> None:
+    def __init__(
+        self, moved: Callable[[bytes], bytes], written: Written, base: str, above: frozenset[bytes] = frozenset()
+    ) -> None:
+        self._above = above
         self.base = base
         self._moved, self._written = moved, written
         self._base = parse_dn(base)
@@ -38,9 +45,14 @@ class NewNames:
         """The new name of an entry; None for one that is not in the result."""
         if dn not in self._known:
             self._forget()
-            new = self._moved(dn.encode("utf-8", "surrogateescape"))
-            self._known[dn] = _text(new) if self._is_there(new) else None
+            self._known[dn] = self._found(dn.encode("utf-8", "surrogateescape"))
         return self._known[dn]
+
+    def _found(self, dn: bytes) -> str | None:
+        if self._above and _key(dn) in self._above:
+            return self.base
+        new = self._moved(dn)
+        return _text(new) if self._is_there(new) else None
 
     def suppose(self, dn: str) -> str | None:
         """The same, and also a name for somebody who is made up: a stranger, or a new entry below one that is there."""
@@ -69,6 +81,13 @@ class NewNames:
         if len(self._known) >= _MOST_REMEMBERED:
             self._known.clear()
             self._supposed.clear()
+
+
+def _key(name: bytes) -> bytes | None:
+    try:
+        return normal_key(name)
+    except DnError:
+        return None
 
 
 def _text(name: bytes) -> str:

@@ -18,8 +18,8 @@ from pydantic import JsonValue
 
 from flext_pipelines.errors import DnError
 from flext_pipelines.oud.acl.options import ConversionOptions
-from flext_pipelines.oud.dn import normal_key
-from flext_pipelines.oud.migration.access import Access, convert_access, merged, review_lines, write_access
+from flext_pipelines.oud.dn import normal_key, parse_dn
+from flext_pipelines.oud.migration.access import Access, convert_access, merged, not_merged, review_lines, write_access
 from flext_pipelines.oud.migration.accounting import summed
 from flext_pipelines.oud.migration.figures import PartResult
 from flext_pipelines.oud.migration.files import NumberedFiles, WrittenFile, file_there, write_file
@@ -121,8 +121,7 @@ class Phases:
         with self._written(tree) as written, Source(self.plan.export) as source:
             access = self.access(written)
             with self._files(PREFIXES["acls"]) as files:
-                if not self.plan.merge_aci:
-                    write_access(access.acis, files)
+                write_access(access.acis if not self.plan.merge_aci else not_merged(access.acis, written), files)
             listed = write_file(self.stage.folder, ACCESS_FILE, b"".join(review_lines(access.reviewed)))
             proof = self._probing(access, written, source).prove(self.plan.probes, self._tell_probed)
         figures: Figures = {"access": access.figures.model_dump(mode="json"), "proof": proof.model_dump(mode="json")}
@@ -156,7 +155,9 @@ class Phases:
             )
             values = self.policy()
             complete = any(not found.value.dn.strip() for found in values)
-            self._access = convert_access(values, options, written, complete=complete)
+            told = [found for found in values if not self._is_about_itself_above(found)]
+            aside = [found for found in values if self._is_about_itself_above(found)]
+            self._access = convert_access(told, options, written, complete=complete, aside=aside)
         return self._access
 
     def policy(self) -> list[FoundValue]:
@@ -167,11 +168,24 @@ class Phases:
 
     def names(self, written: Written) -> NewNames:
         """Where names of access values go."""
-        return NewNames(self.knowledge.moved, written, self.plan.new_base)
+        holders = [found.value.dn for found in self.policy() if found.value.kind == "orclaci"]
+        above = frozenset(parse_dn(dn).key for dn in holders if self._is_above(dn))
+        return NewNames(self.knowledge.moved, written, self.plan.new_base, above)
+
+    def _is_above(self, dn: str) -> bool:
+        """Whether an entry of the source stands above the base; the root DSE has ways of its own."""
+        try:
+            name = parse_dn(dn)
+            return bool(name.rdns) and parse_dn(self.plan.base_dn).is_under(name, or_same=False)
+        except DnError:
+            return False
+
+    def _is_about_itself_above(self, found: FoundValue) -> bool:
+        return found.value.kind == "orclentrylevelaci" and self._is_above(found.value.dn)
 
     def _probing(self, access: Access, written: Written, source: Source) -> Probing:
         return Probing(
-            values=[one.value for one in self.policy()], complete=access.policy.complete, acis=access.acis,
+            values=[one.value for one in self.policy() if not self._is_about_itself_above(one)], complete=access.policy.complete, acis=access.acis,
             names=self.names(written), written=written, origins=Origins(self.tree_folder), source=source,
             samples={int(point): found for point, found in self._kept("samples.json").items()},
             flavour=self.plan.flavour,

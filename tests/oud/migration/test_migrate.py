@@ -196,6 +196,17 @@ def test_access_values_can_be_merged_into_entries(tmp_path: Path) -> None:
     assert judge(out).sound
 
 
+def test_values_of_a_base_that_is_not_there_are_never_merged(tmp_path: Path) -> None:
+    """When the target has the base already, its aci values come as a modify record even where others are merged."""
+    (tmp_path / "root.ldif").write_text("dn:\norclaci: access to entry by * (browse)\n")
+
+    migrated(tmp_path, [unit("ou=a")], merge_aci=True, root_policy=tmp_path / "root.ldif")
+
+    (held,) = records_of(tmp_path / "out", "04-acls")
+    assert held.dn_text == BASE
+    assert judge(tmp_path / "out").sound
+
+
 def test_values_that_cannot_be_said_need_a_person(tmp_path: Path) -> None:
     """An access value that is no directive is listed with its original, and the exit code will say so."""
     made = migrated(tmp_path, [domain("orclaci: access to everything by everybody")])
@@ -407,3 +418,32 @@ def test_nothing_is_lost_whatever_the_mixture(tmp_path_factory: pytest.TempPathF
     judged.pop("references resolve", None)
     assert report_in(plan.out).account.counters.balanced
     assert judged == {}
+
+
+def test_policy_above_the_base_holds_below_it(tmp_path: Path) -> None:
+    """What an entry above the base denies or grants to all below it is said on the base; what it says of itself not."""
+    base = f"ou=a,{BASE}"
+    (tmp_path / "root.ldif").write_text(
+        "dn:\norclaci: access to entry by * (browse)\norclaci: access to attr=(*) by * (read,search)\n"
+    )
+    above = domain(
+        "orclaci: access to attr=(description) by * (none)", "orclaci: access to attr=(sn) by * (compare)",
+        "orclentrylevelaci: access to attr=(cn) by * (write)",
+    )  # fmt: skip
+    ann = person("ann", base, "description: secret", "userpassword: {SSHA}x")
+
+    migrated(
+        tmp_path, [above, unit("ou=a", BASE), ann], base_dn=base, root_policy=tmp_path / "root.ldif", probes=10_000
+    )
+
+    out = tmp_path / "out"
+    (held,) = records_of(out, "04-acls")
+    acis = [value.decode() for step in held.changes for value in step.values]
+    report = report_in(out)
+    assert held.dn_text == base
+    assert report.proof.holds
+    assert report.proof.probes > 100
+    assert report.proof.granted > 0
+    assert any("compare" in aci and "sn" in aci for aci in acis)
+    assert not any("write" in aci for aci in acis if "deny" not in aci)
+    assert report.access.gone == 1
