@@ -85,7 +85,18 @@ def _refused() -> CursorRefusedError:
     )
 
 
-class Leading(FunctionElement[bool]):
+class _Condition(FunctionElement[bool]):
+    """A condition that we spell ourselves."""
+
+    inherit_cache = True
+    type = sa.Boolean()
+
+    def self_group(self, against: object = None) -> _Condition:  # noqa: ARG002  SQLAlchemy's signature
+        """Itself: for a database without booleans (Oracle) SQLAlchemy would compare it with 1."""
+        return self
+
+
+class Leading(_Condition):
     """``a = x AND b = y``, where the columns lead the index that must be read in its order.
 
     PostgreSQL drops columns that equal constants from the wanted order, and may then read another index and throw away
@@ -94,7 +105,6 @@ class Leading(FunctionElement[bool]):
     """
 
     inherit_cache = True
-    type = sa.Boolean()
     name = "leading"
 
 
@@ -110,7 +120,7 @@ def _range_of_one(element: Leading, compiler: SQLCompiler, **options: Any) -> st
     return f"({left}) >= ({right}) AND ({left}) <= ({right})"
 
 
-class Beyond(FunctionElement[bool]):
+class Beyond(_Condition):
     """``(a, b) > (x, y)``: rows after a key.
 
     Given as the number of columns that lead, all columns, then all values. The leading ones are known to be equal;
@@ -118,7 +128,6 @@ class Beyond(FunctionElement[bool]):
     """
 
     inherit_cache = True
-    type = sa.Boolean()
     name = "beyond"
     sign = ">"
 
