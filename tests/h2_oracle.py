@@ -329,10 +329,13 @@ class H2OracleDialect(OracleDialect_oracledb):
 
     def connect(self, *_: Any, **given: Any) -> Any:
         """Connect to H2."""
-        inner = psycopg.connect(
-            host="127.0.0.1", port=given["port"], user="sa", password="sa", dbname=given["database"], autocommit=True,
-            prepare_threshold=None,
-        )  # fmt: skip
+        try:
+            inner = psycopg.connect(
+                host="127.0.0.1", port=given["port"], user="sa", password="sa", dbname=given["database"],
+                autocommit=True, prepare_threshold=None,
+            )  # fmt: skip
+        except psycopg.OperationalError as error:
+            raise oracledb.OperationalError(f"DPY-6005: cannot connect to database.\n{error}") from error
         for text in (b"SET MODE Oracle", b"SET LOCK_TIMEOUT 10000", b"SET AUTOCOMMIT OFF"):
             inner.execute(text)
         return _Connection(inner)
