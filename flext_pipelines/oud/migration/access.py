@@ -6,7 +6,7 @@ What belongs here: from values to files, and what a person must look at. What do
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from flext_pipelines.errors import AciSyntaxError
@@ -29,12 +29,14 @@ class Access:
 
     Attributes:
         reviewed: Every value, those of the root first, then in the order of the export.
-        policy: The policy.
+        values: The values that were converted.
+        policy: The policy that they are.
         acis: The values of each entry, by its new name as the result writes it, in the order of the tree.
         figures: The same in figures.
     """
 
     reviewed: tuple[ReviewedValue, ...]
+    values: tuple[AccessValue, ...]
     policy: OidPolicy
     acis: dict[str, tuple[str, ...]]
     figures: AccessFigures
@@ -46,7 +48,7 @@ def convert_access(
     written: Written,
     *,
     complete: bool,
-    aside: Sequence[FoundValue] = (),
+    aside: Mapping[FoundValue, str] | None = None,
 ) -> Access:
     """Convert the policy, and judge every value that comes out.
 
@@ -55,7 +57,7 @@ def convert_access(
         options: The dialect, and where names go.
         written: The entries of the result.
         complete: The root DSE's policy is among the values.
-        aside: Values that concern nothing in the result, and are only listed.
+        aside: Values that concern nothing in the result, with the reason; they are only listed.
     """
     policy = OidPolicy([found.value for found in values], complete=complete)
     converted = {_key(one): one for one in convert_policy(policy, options)}
@@ -69,20 +71,25 @@ def convert_access(
         reviewed.append(ReviewedValue(line=found.line, conversion=judged, migrates=migrates))
         for holder in judged.holders:
             held.setdefault(holder, []).extend(judged.acis)
-    reviewed += [_set_aside(found) for found in aside]
+    reviewed += [_set_aside(found, why) for found, why in (aside or {}).items()]
     acis = {
         dn: tuple(dict.fromkeys(texts)) for dn, texts in sorted(held.items(), key=lambda one: _order(one[0], written))
     }
-    return Access(tuple(reviewed), policy, acis, _figures(reviewed, acis, refused, complete=complete))
+    return Access(
+        tuple(reviewed),
+        tuple(found.value for found in values),
+        policy,
+        acis,
+        _figures(reviewed, acis, refused, complete=complete),
+    )
 
 
 def _key(found: Conversion) -> AccessValue:
     return AccessValue(found.dn, found.kind, found.number, found.original)
 
 
-def _set_aside(found: FoundValue) -> ReviewedValue:
+def _set_aside(found: FoundValue, why: str) -> ReviewedValue:
     value = found.value
-    why = "it is about an entry above the base alone"
     conversion = Conversion(dn=value.dn, kind=value.kind, number=value.number, original=value.text, notes=(why,))
     return ReviewedValue(line=found.line, conversion=conversion, migrates=False)
 

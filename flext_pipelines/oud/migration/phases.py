@@ -155,8 +155,8 @@ class Phases:
             )
             values = self.policy()
             complete = any(not found.value.dn.strip() for found in values)
-            told = [found for found in values if not self._is_about_itself_above(found)]
-            aside = [found for found in values if self._is_about_itself_above(found)]
+            aside = {found: why for found in values if (why := self._reason_aside(found, written))}
+            told = [found for found in values if found not in aside]
             self._access = convert_access(told, options, written, complete=complete, aside=aside)
         return self._access
 
@@ -180,12 +180,22 @@ class Phases:
         except DnError:
             return False
 
-    def _is_about_itself_above(self, found: FoundValue) -> bool:
-        return found.value.kind == "orclentrylevelaci" and self._is_above(found.value.dn)
+    def _reason_aside(self, found: FoundValue, written: Written) -> str | None:
+        """Why a value says nothing about the result; None when it may."""
+        dn = found.value.dn
+        if not dn.strip():
+            return None
+        if self._is_above(dn):
+            return "it is about an entry above the base alone" if found.value.kind == "orclentrylevelaci" else None
+        key = self._key(dn)
+        entry = written.tree.find(key) if key is not None else None
+        if entry is not None and Origins(self.tree_folder)[entry].line != found.line:
+            return "another record of the same name is the one that migrates"
+        return None
 
     def _probing(self, access: Access, written: Written, source: Source) -> Probing:
         return Probing(
-            values=[one.value for one in self.policy() if not self._is_about_itself_above(one)], complete=access.policy.complete, acis=access.acis,
+            values=access.values, complete=access.policy.complete, acis=access.acis,
             names=self.names(written), written=written, origins=Origins(self.tree_folder), source=source,
             samples={int(point): found for point, found in self._kept("samples.json").items()},
             flavour=self.plan.flavour,

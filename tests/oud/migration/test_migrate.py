@@ -136,6 +136,18 @@ def test_a_duplicate_goes_to_the_rejected_with_its_bytes(tmp_path: Path) -> None
     )
 
 
+def test_a_rejected_twin_grants_nothing(tmp_path: Path) -> None:
+    """Access values of a duplicate are listed, and not converted as if they were those of the entry that stays."""
+    first = unit("ou=a", BASE, "orclaci: access to entry by * (browse)")
+    twin = unit("ou=a", BASE, "orclaci: access to entry by * (browse, add, delete)")
+
+    migrated(tmp_path, [domain(), first, twin])
+
+    (held,) = records_of(tmp_path / "out", "04-acls")
+    assert not any(b"delete" in value or b"add)" in value for value in held.changes[0].values)
+    assert report_in(tmp_path / "out").access.gone == 1
+
+
 def test_an_orphan_takes_those_below_it_along(tmp_path: Path) -> None:
     """An entry without a parent is rejected, and so is everything below it."""
     lost = f"ou=lost,ou=nowhere,{BASE}"
