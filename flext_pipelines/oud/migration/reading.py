@@ -171,7 +171,10 @@ class _Part:
 
     def reject_raw(self, reject: Reject) -> None:
         """A record that is no LDIF."""
-        self._reject(RejectedRecord(reject.line, "not-ldif", reject.error.reason, reject.raw))
+        details = reject.error.details  # its reason in full names the file with its folder, which the result must not
+        reason, line = details.get("reason", reject.error.reason), details.get("line", reject.line)
+        where = f" (line {line})" if line != reject.line else ""
+        self._reject(RejectedRecord(reject.line, "not-ldif", f"{reason}{where}", reject.raw))
 
     def _reject(self, rejected: RejectedRecord) -> None:
         self._counts["rejected"][rejected.code] += 1

@@ -177,7 +177,10 @@ def test_broken_records_are_rejected_with_their_bytes(tmp_path: Path) -> None:
 
     assert made.counters is not None
     assert (made.counters.read, made.counters.failed) == (3, 1)
-    assert broken.encode() in next((tmp_path / "out").glob("05-*.ldif")).read_bytes()
+    kept = next((tmp_path / "out").glob("05-*.ldif")).read_bytes()
+    assert broken.encode() in kept
+    assert kept.startswith(b"# rejected: line 6: not-ldif: ")
+    assert str(tmp_path).encode() not in kept
 
 
 def test_the_base_can_have_another_name(tmp_path: Path) -> None:
