@@ -15,6 +15,7 @@ import threading
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
+from flext_pipelines.errors import UnavailableError
 from flext_pipelines.wms.again import NumbersMissingError
 from flext_pipelines.wms.engine import READING
 from flext_pipelines.wms.failures import foreign, translate, verdict
@@ -209,7 +210,11 @@ class WmsDatabase:
             self._pid = os.getpid()
         if not self._ready:
             with self._lock:
-                bring_to_head(self.engine)
+                try:
+                    bring_to_head(self.engine)
+                except UnavailableError:  # a session of the pool that was lost since its last use
+                    self.engine.dispose()
+                    bring_to_head(self.engine)
                 self._ready = True
 
     def close(self) -> None:
