@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 import click
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
 _PERSON_NEEDED = 2
 _MOST_SHOWN = 20
+_PATHS = {"files", "journal", "rejects", "bind_password_file", "ca_file", "bind_samples"}
 
 
 def _directory_command(
@@ -37,6 +39,12 @@ def _directory_command(
 
     def callback(as_json: bool, **given: object) -> int:
         payload = {key: value for key, value in given.items() if value is not None and value != ()}
+        for name in _PATHS & payload.keys():  # the run that loads may be performed elsewhere
+            given_path = payload[name]
+            payload[name] = (
+                str(Path(given_path).absolute()) if isinstance(given_path, str) else
+                tuple(str(Path(one).absolute()) for one in cast("Sequence[str]", given_path))
+            )  # fmt: skip
         typed = _typed_password(payload)
         if typed is None:
             answer = perform(spec, registry.parse(spec, payload), as_json=as_json)

@@ -174,7 +174,7 @@ class _Load:
         span = Span(offset, one.bytes, line)
         with read_ldif(one.path, lenient=True, on_reject=self._refuse_text, span=span) as records:
             for record in records:
-                place = Place(number, record.offset, record.line)
+                place = Place(number, record.offset, _first_line(record))
                 if not checked:
                     checked = self._check_suffix(record)
                 self._reach(place)
@@ -295,6 +295,17 @@ class _Load:
             name = str(self._target.url)
             self._progress(Progress(kind="count", stream=name, side="loaded", rows=self._counts["read"] - rejected))
             self._progress(Progress(kind="count", stream=name, side="rejected", rows=rejected))
+
+
+def _first_line(record: Record) -> int:
+    """Where a record begins; its line is that of its ``dn``, which may stand below comments."""
+    line = record.line
+    if record.raw[:1] == b"#":
+        for text in record.raw.split(b"\n"):
+            if text[:1] not in (b"#", b" "):
+                break
+            line -= 1
+    return line
 
 
 def _as_ldif(reason: str, instruction: str, file: str, line: int) -> LdifError:

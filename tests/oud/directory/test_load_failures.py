@@ -19,7 +19,7 @@ from flext_pipelines.oud.directory.reports import LoadReport
 from flext_pipelines.oud.directory.target import DirectoryTarget
 from flext_pipelines.oud.directory.verify import verify
 from flext_pipelines.values import Progress
-from tests.ldap_servers import Ds389, Slapd
+from tests.ldap_servers import SUFFIX, Ds389, Slapd
 from tests.oud.directory import loading
 from tests.oud.directory.conftest import target_of
 from tests.oud.directory.cutting import cut_line
@@ -273,3 +273,73 @@ def test_a_load_whose_server_is_lost_for_good_is_taken_up(slapd: Slapd, tmp_path
             report = load(files, target_of(slapd, url=url), journal=journal)
         assert report.resumed
         assert_whole(files, target_of(slapd), report, count)
+
+
+def answering(slapd: Slapd, code: int, rdn: str) -> None:
+    """Let the server answer each addition of one entry with a result code (slapo-retcode); 0 is as it always does."""
+    slapd.stop()
+    if code == 0:
+        slapd.configure()
+        slapd.restart()
+        return
+    slapd.configure("moduleload retcode", "overlay retcode", f'retcode-parent "ou=codes,{SUFFIX}"',
+                    f'retcode-item "{rdn}" {code} op=add text="so it is"')  # fmt: skip
+    slapd.restart()
+
+
+@pytest.fixture
+def three(slapd: Slapd, tmp_path: Path) -> Path:
+    """Three entries, of which the second stands below a unit whose answers can be chosen."""
+    slapd.run("ldapadd", ldif=f"dn: {SUFFIX}\nobjectClass: domain\ndc: example\n\n"
+              f"dn: ou=codes,{SUFFIX}\nobjectClass: organizationalUnit\nou: codes\n")  # fmt: skip
+    path = tmp_path / "three.ldif"
+    names = {"a": SUFFIX, "b": f"ou=codes,{SUFFIX}", "c": SUFFIX}
+    entry = "dn: cn={0},{1}\nobjectClass: person\nsn: x\ncn: {0}\n\n"
+    path.write_text("".join(entry.format(name, above) for name, above in names.items()))
+    return path
+
+
+@pytest.mark.parametrize("code", [3, 11, 51, 52])
+def test_what_may_pass_is_tried_again_with_pauses(slapd: Slapd, three: Path, tmp_path: Path, code: int) -> None:
+    """Limits, busy and unavailable: with longer and longer pauses, for as long as the patience lasts."""
+    answering(slapd, code, "cn=b")
+    steps: list[str] = []
+    began = time.monotonic()
+
+    with pytest.raises((UnavailableError, TimedOutError)) as caught:
+        load([three], target_of(slapd, patience_seconds=1), journal=tmp_path / "journal",
+             progress=lambda step: steps.append(step.text) if step.kind == "warning" else None)  # fmt: skip
+
+    assert 1 <= time.monotonic() - began < 8
+    assert "cn=b" in caught.value.reason
+    assert "so it is" in caught.value.reason
+    assert any("it is tried again" in text for text in steps)
+    answering(slapd, 0, "cn=none")
+    report = load([three], target_of(slapd), journal=tmp_path / "journal")
+    assert report.added == 3
+    assert report.rejected == 0
+
+
+def test_a_busy_server_that_recovers_loses_nothing(slapd: Slapd, three: Path, tmp_path: Path) -> None:
+    """While it is busy the load waits; then it goes on by itself."""
+    answering(slapd, 51, "cn=b")
+    timer = threading.Timer(1, answering, (slapd, 0, "cn=none"))
+    timer.start()
+
+    report = load([three], target_of(slapd), journal=tmp_path / "journal")
+
+    timer.join()
+    assert (report.added, report.rejected) == (3, 0)
+    assert report.retries > 2
+
+
+@pytest.mark.parametrize("code", [1, 19, 21, 53, 65, 80])
+def test_what_cannot_pass_is_asked_once(slapd: Slapd, three: Path, tmp_path: Path, code: int) -> None:
+    """The record is refused with the server's words, at once, and the others are loaded."""
+    answering(slapd, code, "cn=b")
+
+    report = load([three], target_of(slapd), journal=tmp_path / "journal")
+
+    assert (report.added, report.rejected, report.retries) == (2, 1, 0)
+    assert report.rejects_file is not None
+    assert f"({code}): so it is" in report.rejects_file.read_text()
