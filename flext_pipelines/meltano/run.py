@@ -211,7 +211,8 @@ class _OneRun:
                 with listener.running as running:
                     ended = running.wait(graces=self.runner.graces, timeout_seconds=timeout, should_stop=should_stop)
             except BaseException as interrupt:
-                raise interrupt from self._cancelled(Ended(-1, "stopped", 0), listener.tally, before)
+                interrupt.__cause__ = self._cancelled(Ended(-1, "stopped", 0), listener.tally, before)
+                raise
         return self._judge(ended, listener.tally, before, timeout)
 
     def _states_before(self) -> Mapping[str, State]:
