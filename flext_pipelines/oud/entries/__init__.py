@@ -3,8 +3,8 @@
 What belongs here, in the order of the flow: what comes out (``outcome``), where an entry stands and what its name
 becomes (``places``), object classes (``classes``), what becomes of each attribute of a kind of entry, worked out once
 for all entries of the kind (``plan``, ``draft``, ``planner``, ``pattern``), entries of very many lines (``large``),
-values (``values``, ``passwords``, ``syntaxes``, ``repeated``, ``limits``), access values (``access``), and the whole
-(``transform``).
+values (``values``, ``passwords``, ``syntaxes``, ``repeated``, ``limits``), access values (``access``), the whole
+(``transform``), and what the new entry names (``references``).
 
 What does not: the rules (``flext_pipelines.oud.rules``), files and their order, whether the entry that a value names
 exists, and access directives, which are only taken out (``flext_pipelines.oud.acl``).

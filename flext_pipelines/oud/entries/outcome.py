@@ -40,7 +40,7 @@ class Kept(NamedTuple):
         access: The access values that were taken out, with the name that the entry has in the source.
         notes: What a person may have to look at.
         guid: The identifier that OID gave it, when the rules ask for a side file.
-        name_attributes: Attributes of it that hold names, as written; see ``references``.
+        name_attributes: Attributes of it that hold names, as written; see ``references.references``.
     """
 
     phase: Phase
@@ -126,6 +126,7 @@ REASONS: dict[str, tuple[Severity, str]] = {
     "password-clear": ("warning", "The password stands in clear text"),
     "password-reset": ("warning", "No password is left: it must be set anew"),
     "rdn-value-added": ("info", "The value that the entry's name gives was not there"),
+    "renamed": ("info", "The base has another name in the target"),
     "filled": ("info", "An attribute that a class demands was given a value by the rules"),
     "class-added": ("info", "A structural class was given by the rules"),
     "reference-excluded": ("info", "The value names an entry that is left out"),

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterator
 from typing import TYPE_CHECKING, cast
 
 from flext_pipelines.errors import UsageError
@@ -23,7 +22,7 @@ from flext_pipelines.oud.entries.pattern import with_pattern
 from flext_pipelines.oud.entries.places import Named, Place, Places
 from flext_pipelines.oud.entries.plan import Plan
 from flext_pipelines.oud.entries.planner import Planner
-from flext_pipelines.oud.entries.repeated import judge, name_key, text_key
+from flext_pipelines.oud.entries.repeated import judge, text_key
 from flext_pipelines.oud.entries.syntaxes import judge_encoding
 from flext_pipelines.oud.entries.values import Findings, RefusedError, value_of
 from flext_pipelines.oud.ldif.lines import FOLD_MARK, line_of
@@ -206,9 +205,14 @@ class EntryTransform:
         if left_out is not None:
             return left_out
         assert isinstance(found, Named)
-        if found.old:
-            record = _with_new_name(record, found)
-        return self._apply_kind(record, found, _marked(record.raw))
+        if not found.old:
+            return self._apply_kind(record, found, _marked(record.raw))
+        renamed = _with_new_name(record, found)
+        outcome = self._apply_kind(renamed, found, _marked(renamed.raw))
+        if isinstance(outcome, Kept):
+            text = "the base has another name now: its naming attribute holds the new value instead of the old one"
+            outcome = outcome._replace(notes=(*outcome.notes, Note("renamed", found.old[0][0].decode(), text)))
+        return outcome
 
     def _left_out(self, record: Record, found: Named | Rejected) -> Excluded | Rejected | None:
         """The outcome of an entry whose name leaves it out; None when it stays all the same."""
@@ -238,7 +242,8 @@ class EntryTransform:
         rule = self.rules.attributes.empty
         runs = runs_of(marked, keep_empty=rule == "keep")
         if runs.empty and rule == "reject":
-            return Rejected("empty-value", f"{min(runs.empty)} has a value of no length; see attributes.empty")
+            text = f"{min(runs.empty)} has a value of no length; see attributes.empty"
+            return Rejected("empty-value", text, access_of(record))
         plan = self._planner.plan(runs.names, [pair[0] for pair in named.pairs], runs.counts)
         lines = [marked[: marked.index(b"\n")], *runs.lines]
         outcome = self._follow(plan, lines, record, named.pairs, named.key, named.dn, named.depth)
@@ -321,8 +326,11 @@ class EntryTransform:
             written_as, stand, prefix = plan.naming[name]
             if not stand or lines[stand[0]] != prefix + value:
                 tail += self._naming_line(written_as, value, [lines[place] for place in stand])
-        if plan.copied:
-            tail += tuple(line_of(name, value_of(lines[place].split(b"\n")[0])) for name, place in plan.copied)
+        for name, place in plan.copied:
+            if not lines[place]:
+                raise RefusedError("missing-attribute", f"{name.decode()} shall be filled from an attribute that loses "
+                                   "its last value")  # fmt: skip
+            tail += (line_of(name, value_of(lines[place].split(b"\n")[0])),)
         if findings.drops:
             self._look_at_drops(plan, lines)
         return tail
@@ -396,12 +404,3 @@ def _marked(raw: bytes) -> bytes:
 def _count(counts: Counter[tuple[str, str]], plan: Plan) -> None:
     for drop, number in plan.drops:
         counts[drop] += number * (plan.uses if plan.pattern is None else plan.uses + plan.pattern.uses)
-
-
-def references(kept: Kept) -> Iterator[tuple[bytes, bytes, bytes]]:
-    """What an entry of the target names: attribute, value, key of the name. What is no name is passed over."""
-    if kept.name_attributes:
-        wanted = {name.lower() for name in kept.name_attributes}
-        for name, value in kept.record.attributes():
-            if name.lower() in wanted and (key := name_key(value)) is not None:
-                yield name, value, key

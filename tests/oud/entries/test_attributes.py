@@ -314,6 +314,8 @@ def test_a_missing_attribute_is_refused_or_given(migration: Make) -> None:
     copied = migration("attributes: {fill: {sn: {from: cn}}}").kept(entry)
     assert attributes(copied)[b"sn"] == [b"a"]
     assert migration("attributes: {fill: {sn: {from: mail}}}").rejected(entry).code == "missing-attribute"
+    emptied = entry + b"userpassword: {MD4}x\n"
+    assert migration("attributes: {fill: {sn: {from: userPassword}}}").rejected(emptied).code == "missing-attribute"
     assert migration("classes: {missing_attribute: keep}").kept(entry)
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from flext_pipelines.errors import UsageError
-from flext_pipelines.oud.entries.transform import references
+from flext_pipelines.oud.entries.references import references
 from tests.oud.entries.conftest import PERSON, Migration, attributes, codes
 
 Make = Callable[..., Migration]
@@ -118,7 +118,8 @@ def test_the_new_base_has_the_value_of_its_name(migration: Make) -> None:
         b"dn: dc=example,dc=com\nobjectclass: domain\nobjectclass: top\ndc: example\n"
     )
 
-    assert b"fresh" in attributes(kept)[b"dc"]
+    assert attributes(kept)[b"dc"] == [b"fresh"]
+    assert codes(kept) == ["renamed"]
 
 
 def test_a_renamed_naming_attribute_renames_the_entry(migration: Make) -> None:
