@@ -240,8 +240,8 @@ def _mark_of(root: yaml.Node, path: Sequence[str | int]) -> yaml.Mark:
 
 
 def rules_text(rules: MigrationRules) -> str:
-    """Rules as YAML that reads back to the same."""
-    values = rules.model_dump(mode="json", by_alias=True)
+    """Rules as YAML that reads back to the same: a file that extends nothing."""
+    values = {"extends": "nothing", **rules.model_dump(mode="json", by_alias=True)}
     return yaml.safe_dump(values, sort_keys=False, allow_unicode=True, width=120)
 
 
