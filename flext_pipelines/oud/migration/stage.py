@@ -237,8 +237,7 @@ def _locked(folder: Path) -> Iterator[None]:
 
 def _new(plan: MigrationPlan, folder: Path) -> Stage:
     inputs, stamps = _inputs(plan)
-    for old in folder.iterdir():
-        shutil.rmtree(old) if old.is_dir() else old.unlink()
+    _empty(folder)
     (folder / HIDDEN).mkdir()
     return Stage(plan, folder, State(inputs=inputs, stamps=stamps, options=_options(plan)))
 
@@ -262,7 +261,9 @@ def _input(path: Path) -> tuple[InputFile, int]:
 def _gone_on(plan: MigrationPlan, folder: Path, begin: Phase) -> Stage:
     """What is being made goes on; or a copy of the result, which goes away again when it cannot."""
     if (folder / HIDDEN / _STATE).exists():
-        return _continued(plan, folder, begin)
+        if not _lacking(read_state(folder), begin) or not (plan.out / MANIFEST).exists():
+            return _continued(plan, folder, begin)
+        _empty(folder)  # a later attempt that did not come so far; the whole result is the better beginning
     _link(plan.out.absolute(), folder)
     try:
         return _continued(plan, folder, begin)
@@ -273,7 +274,7 @@ def _gone_on(plan: MigrationPlan, folder: Path, begin: Phase) -> Stage:
 
 def _continued(plan: MigrationPlan, folder: Path, begin: Phase) -> Stage:
     stage = Stage(plan, folder, read_state(folder))
-    missing = [phase for phase in PHASES[: PHASES.index(begin)] if phase not in stage.state.phases]
+    missing = _lacking(stage.state, begin)
     if missing:
         raise NotFoundError(
             f"The migration to {plan.out} cannot go on from {begin}: {missing[0]} is not finished",
@@ -292,6 +293,15 @@ def _continued(plan: MigrationPlan, folder: Path, begin: Phase) -> Stage:
         inputs, stamps = _inputs(plan)
         stage.state = stage.state.model_copy(update={"inputs": inputs, "stamps": stamps, "options": _options(plan)})
     return stage
+
+
+def _lacking(state: State, begin: Phase) -> list[Phase]:
+    return [phase for phase in PHASES[: PHASES.index(begin)] if phase not in state.phases]
+
+
+def _empty(folder: Path) -> None:
+    for old in folder.iterdir():
+        shutil.rmtree(old) if old.is_dir() else old.unlink()
 
 
 def _first_used(name: str, plan: MigrationPlan) -> Phase:

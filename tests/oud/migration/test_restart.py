@@ -114,6 +114,18 @@ def test_nothing_can_go_on_where_nothing_is(tmp_path: Path) -> None:
         migrate(plan, begin="users")
 
 
+def test_a_whole_result_is_a_better_beginning_than_an_attempt_that_broke_off(tmp_path: Path) -> None:
+    """When a new attempt did not come as far as is needed, the result that is there goes on."""
+    plan = plan_of(tmp_path, RECORDS)
+    migrate(plan)
+    before = contents(plan.out)
+    migrate(plan, end="schema", replace=True)
+
+    migrate(plan, begin="acls")
+
+    assert contents(plan.out) == before
+
+
 def test_a_folder_of_somebody_else_is_left_alone(tmp_path: Path) -> None:
     """A folder with files that no migration wrote is refused, whatever is asked."""
     plan = plan_of(tmp_path, RECORDS)
