@@ -22,7 +22,7 @@ Pairs = Iterable[tuple[str, bytes]]
 SERVERS_OWN = frozenset({
     "createtimestamp", "creatorsname", "modifiersname", "modifytimestamp", "entryuuid", "entrydn", "entryid",
     "nsuniqueid", "parentid", "subschemasubentry", "hassubordinates", "numsubordinates", "structuralobjectclass",
-    "entrycsn", "contextcsn", "orclguid", "pwdchangedtime", "passwordexpirationtime", "dsentrydn",
+    "entrycsn", "contextcsn", "pwdchangedtime", "passwordexpirationtime", "dsentrydn",
     "tombstonenumsubordinates",
     "nsslapd-referral", "memberof", "ismemberof", "etag", "pwdpolicysubentry", "governingstructurerule",
 })  # fmt: skip

@@ -26,7 +26,7 @@ from tests.ldap_servers import SUFFIX, Ds389, Refused
 from tests.oud.acl.policies import ABROAD, ADA, ADMINS, BASE, BEN, CLEO, GROUPS, PEOPLE, PHONE, STAFF, policies
 from tests.oud.acl.test_aci import REFUSED, aci
 
-pytestmark = pytest.mark.ldap
+pytestmark = [pytest.mark.ldap, pytest.mark.process, pytest.mark.xdist_group("389")]
 
 HOLDERS = (BASE, PEOPLE, ABROAD, ADA)
 INVALID_SYNTAX = 21

@@ -14,7 +14,7 @@ from flext_pipelines.oud.directory.target import DirectoryTarget
 from tests.ldap_servers import SUFFIX, Ds389, Slapd
 from tests.oud.directory.conftest import target_of
 
-pytestmark = pytest.mark.ldap
+pytestmark = [pytest.mark.ldap, pytest.mark.process, pytest.mark.xdist_group("389")]
 
 
 def codes(diagnosis: DirectoryDiagnosis, severity: str) -> list[str]:

@@ -28,7 +28,7 @@ from tests.ldap_servers import SUFFIX, Ds389, Slapd
 from tests.oud.directory.conftest import COUNT, target_of
 from tests.oud.directory.sample import migrated
 
-pytestmark = pytest.mark.ldap
+pytestmark = [pytest.mark.ldap, pytest.mark.process, pytest.mark.xdist_group("389")]
 
 PERSON = "objectClass: person\nsn: x\n"
 

@@ -25,7 +25,7 @@ from tests.oud.directory.conftest import target_of
 from tests.oud.directory.cutting import cut_line
 from tests.oud.directory.sample import migrated, write_files
 
-pytestmark = [pytest.mark.ldap, pytest.mark.process]
+pytestmark = [pytest.mark.ldap, pytest.mark.process, pytest.mark.xdist_group("389")]
 
 
 def assert_whole(files: list[Path], target: DirectoryTarget, report: LoadReport, count: int) -> None:

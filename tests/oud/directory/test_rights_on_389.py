@@ -31,7 +31,7 @@ from tests.oud import oid_sample
 from tests.oud.directory.conftest import target_of
 from tests.oud.directory.sample import write_files
 
-pytestmark = pytest.mark.ldap
+pytestmark = [pytest.mark.ldap, pytest.mark.process, pytest.mark.xdist_group("389")]
 
 COUNT = 120
 CONNECTION = re.compile("authmethod|ssf|ip=")

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from flext_pipelines.oud.directory.connection import Directory
 from flext_pipelines.oud.directory.server_schema import ServerSchema, definition, named_by, value_key
@@ -34,6 +36,16 @@ def test_a_definition_is_read_by_its_parts() -> None:
     assert parts["DESC"] == ["x ( y $ z"]
     assert parts["AUXILIARY"] == []
     assert parts["MAY"] == ["c", "d"]
+
+
+@given(st.text(max_size=200))
+def test_any_text_can_be_read_as_a_definition(text: str) -> None:
+    """A server's own oddities never end a comparison: what can be read is read."""
+    schema = ServerSchema({"attributeTypes": [text.encode()], "objectClasses": [text.encode()]})
+
+    assert isinstance(definition(text), dict)
+    assert all(name == name.lower() for name in [*schema.types, *schema.classes])
+    assert schema.superiors_of([text.encode()])
 
 
 def test_names_of_one_attribute_are_one() -> None:
@@ -98,6 +110,8 @@ def test_classes_above_are_known() -> None:
 
 
 @pytest.mark.ldap
+@pytest.mark.process
+@pytest.mark.xdist_group("389")
 def test_the_schema_of_a_server_is_read(target: DirectoryTarget) -> None:
     """Slapd and 389 publish hundreds of types, with the rules that the standards give them."""
     with Directory(target) as directory:

@@ -19,7 +19,7 @@ from tests.oud.directory.conftest import COUNT, target_of
 from tests.oud.directory.sample import migrated
 from tests.oud.oid_sample import PASSWORD, person_dn
 
-pytestmark = pytest.mark.ldap
+pytestmark = [pytest.mark.ldap, pytest.mark.process, pytest.mark.xdist_group("389")]
 
 
 @pytest.fixture
