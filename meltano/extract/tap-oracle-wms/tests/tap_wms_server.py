@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -14,7 +13,7 @@ import requests
 
 Json = dict[str, Any]
 _CHECKOUT = Path(__file__).parents[4]
-_FLEXT = Path(os.environ.get("FLEXT_COMMAND", _CHECKOUT / ".venv" / "bin" / "flext"))
+_FLEXT = _CHECKOUT / ".venv" / "bin" / "flext"
 USER = PASSWORD = "mock"
 
 
