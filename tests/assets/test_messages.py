@@ -11,6 +11,7 @@ from dagster._core.errors import DagsterConfigMappingFunctionError
 
 from flext_pipelines.assets.location import build_definitions
 from flext_pipelines.assets.messages import RESULT
+from flext_pipelines.bootstrap import default_ports
 from flext_pipelines.commands import registry, wms
 from flext_pipelines.commands.bus import Bus, Ports, port
 from flext_pipelines.commands.messages import command_named
@@ -31,7 +32,10 @@ def definitions(settings: Settings) -> Iterator[dg.Definitions]:
     """The code location with a bus that knows the sample database."""
     settings.home.mkdir(parents=True)
     engine = open_engine(settings.wms_database)
-    yield build_definitions(catalogue(), bus=Bus(registry.collect([wms]), ports=Ports({"wms": port(engine)})))
+    ports = Ports()
+    ports.provide(default_ports(settings, ports))
+    ports.provide({"wms": port(engine)})
+    yield build_definitions(catalogue(), bus=Bus(registry.collect([wms]), ports=ports))
     engine.dispose()
 
 
