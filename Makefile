@@ -12,6 +12,7 @@ TAP := meltano/extract/tap-flext-sql
 WMS_TAP := meltano/extract/tap-oracle-wms
 TARGET := meltano/load/target-flext-sql
 PLUGIN_VENV := .flext-test/plugins-venv
+FAST := not process and not postgres and not ldap and not oracle
 
 .PHONY: help setup run test test-unit test-process test-plugins check format docs lock bench clean
 
@@ -45,11 +46,11 @@ run: setup  ## run the pipeline `wms` from the sample database to the warehouse
 test: test-unit test-process test-plugins  ## pass every test
 
 test-unit: setup $(VENV)/.ldap  ## the fast tests
-	$(BIN)/python -m pytest -n $(WORKERS) -m "not process" tests
+	$(BIN)/python -m pytest -n $(WORKERS) -m "$(FAST)" tests
 
-test-process: setup $(VENV)/.ldap  ## the tests that start real Meltano, Dagster and plugin processes
+test-process: setup $(VENV)/.ldap  ## the tests that start real processes: Meltano, Dagster, plugins, servers
 	@$(BIN)/flext plugins install all
-	$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup -m process tests
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup -m "not ($(FAST))" tests
 
 $(PLUGIN_VENV)/.locked: meltano/plugins-test.lock $(TAP)/pyproject.toml $(WMS_TAP)/pyproject.toml $(TARGET)/pyproject.toml | setup
 	@$(BIN)/uv venv --quiet --clear --python $(BIN)/python $(PLUGIN_VENV)
