@@ -6,6 +6,7 @@
     ├── PermanentError              trying again cannot help
     │   ├── AuditBrokenError
     │   ├── CommandBlockFailedError
+    │   ├── CommandInDoubtError
     │   ├── ConfigError
     │   ├── ConflictError
     │   │   ├── ExpiredLotError
@@ -253,6 +254,13 @@ class MapperFailedError(PermanentError):
 
 class CommandBlockFailedError(PermanentError):
     """A command block of a pipeline, such as ``dbt:run``, failed."""
+
+
+class CommandInDoubtError(PermanentError):
+    """A change was sent to another system, its answer was lost, and what is there does not tell what came of it.
+
+    Sent again it could be done twice: somebody has to look first.
+    """
 
 
 class StateNotSavedError(PermanentError):

@@ -34,7 +34,7 @@ def correct(calls: CloudCalls, request: StockCorrection, *, key: str | None) -> 
     Raises:
         NotFoundError: No such location or item.
         InsufficientStockError: Less would remain than nothing, or than is allocated.
-        OutcomeUnknownError: The answer was lost, and the stock does not tell.
+        CommandInDoubtError: The answer was lost, and the stock does not tell.
     """
     if request.quarantined:
         raise InvalidMessageError(
@@ -63,6 +63,7 @@ def correct(calls: CloudCalls, request: StockCorrection, *, key: str | None) -> 
         what=f"the correction of {required_text(item, 'code')} in {request.location_barcode}",
         key=key,
         once_only=request.actual_qty is not None,
+        resendable=False,
     )
     return _answer(request, location, item, before, after)
 

@@ -2,14 +2,22 @@
 
 A call is sent; when its answer is lost, what it should have done is looked for. Found: it was done. Not found: if the
 server has finished with the call, or the call carries a number that the cloud takes only once, it is sent again;
-otherwise nobody can know, and that is said (``OutcomeUnknownError``).
+otherwise nobody can know, and that is said: as ``OutcomeUnknownError`` where the whole command may be sent again,
+because it would find what was done, else as ``CommandInDoubtError``, which nothing sends again by itself.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
-from flext_pipelines.errors import ConflictError, InvalidMessageError, OutcomeUnknownError, TransientError
+from flext_pipelines.errors import (
+    CommandInDoubtError,
+    ConflictError,
+    FlextError,
+    InvalidMessageError,
+    OutcomeUnknownError,
+    TransientError,
+)
 from flext_pipelines.wms.cloud.calls import UnansweredError
 
 if TYPE_CHECKING:
@@ -33,6 +41,7 @@ def perform(
     what: str,
     key: str | None,
     once_only: bool,
+    resendable: bool = True,
 ) -> T:
     """Send a change until its outcome is known.
 
@@ -44,24 +53,27 @@ def perform(
         what: What it is, for the error: ``the receipt of container C1``.
         key: Idempotency key of the caller.
         once_only: The cloud refuses it a second time, by a number that it carries: sending it again is harmless.
+        resendable: The whole command, sent again later by its caller, would find what was done.
 
     Raises:
-        OutcomeUnknownError: It could not be found out what came of it.
+        OutcomeUnknownError: It could not be found out what came of it; sent again, the command finds out.
+        CommandInDoubtError: The same, but sent again it could be done twice.
         FlextError: It was refused, or nothing was done.
     """
+    doubt = _Doubt(what, key, resendable)
     for attempt in range(calls.options.retries + 1):
         try:
             return send()
         except UnansweredError as unanswered:
-            found = _looked_up(calls, look_up, unanswered, what, key)
+            found = _looked_up(calls, look_up, unanswered, doubt)
             if found is not None:
                 return found
             if not (once_only or unanswered.over):
-                raise _unknown(unanswered, what, key) from unanswered
+                raise doubt.about(unanswered) from unanswered
             if attempt == calls.options.retries:
                 if unanswered.over:
                     raise unanswered.cause from unanswered
-                raise _unknown(unanswered, what, key) from unanswered
+                raise doubt.about(unanswered) from unanswered
             calls.pause(attempt)
         except (ConflictError, InvalidMessageError):
             # The first sending may have been at work still when we looked, and this refusal be of the second.
@@ -73,7 +85,7 @@ def perform(
 
 
 def _looked_up(
-    calls: CloudCalls, look_up: Callable[[], T | None], unanswered: UnansweredError, what: str, key: str | None
+    calls: CloudCalls, look_up: Callable[[], T | None], unanswered: UnansweredError, doubt: _Doubt
 ) -> T | None:
     """Look at once, and again while the server may still be at work."""
     for look in range(1 if unanswered.over else _LOOKS):
@@ -82,15 +94,27 @@ def _looked_up(
         try:
             found = look_up()
         except (TransientError, CannotTellError) as error:
-            raise _unknown(unanswered, what, key) from error
+            raise doubt.about(unanswered) from error
         if found is not None:
             return found
     return None
 
 
-def _unknown(unanswered: UnansweredError, what: str, key: str | None) -> OutcomeUnknownError:
-    return OutcomeUnknownError(
-        f"What came of {what} is not known: {unanswered.cause.reason}",
-        "Look how things stand before you send it again; with the same idempotency key it is looked up first",
-        {**unanswered.cause.details, "idempotency_key": key},
-    )
+class _Doubt(NamedTuple):
+    """What is said when nobody can know."""
+
+    what: str
+    key: str | None
+    resendable: bool
+
+    def about(self, unanswered: UnansweredError) -> FlextError:
+        """The error, by whether the command may be sent again."""
+        reason = f"What came of {self.what} is not known: {unanswered.cause.reason}"
+        details = {**unanswered.cause.details, "idempotency_key": self.key}
+        if self.resendable:
+            return OutcomeUnknownError(reason, "Send it again as it is: what was done is found, not repeated", details)
+        return CommandInDoubtError(
+            reason,
+            "Look how things stand in Oracle WMS Cloud before you send it again: it could be done twice",
+            details,
+        )

@@ -86,6 +86,7 @@ def receive(calls: CloudCalls, request: ReceiptRequest, labels: Mapping[int, str
         ConflictError: The container is there already, with other contents.
         InvalidMessageError: The cloud has no documented call for it.
         OutcomeUnknownError: The answer was lost, and what is there does not tell.
+        CommandInDoubtError: The same, and neither a key nor a container would find it later.
     """
     location = location_of(calls, request.location_barcode, request.facility_code or calls.options.facility)
     placed = context(calls, request, facility=facility_of(location))
@@ -204,6 +205,7 @@ def _receive_container(
         what=f"the receipt of container {container.number}",
         key=key,
         once_only=True,
+        resendable=key is not None or request.container_nbr is not None,
     )
 
 

@@ -8,6 +8,7 @@ idempotency key stands in the order's ``ref_nbr``.
 
 from __future__ import annotations
 
+import uuid
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
@@ -133,11 +134,12 @@ def _stage(calls: CloudCalls, request: ShipmentRequest, key: str | None) -> Row:
             {"order_nbr": request.order_nbr},
         )
     placed = context(calls, request)
+    mark = reference_of(key or uuid.uuid4().hex)
     header = {
         "facility_code": placed["facility_id__code"],
         "company_code": placed["company_id__code"],
         "order_nbr": request.order_nbr,
-        "ref_nbr": reference_of(key) if key else "",
+        "ref_nbr": mark,
         "action_code": "CREATE",
     }
     staged = stage_order(
@@ -155,7 +157,7 @@ def _stage(calls: CloudCalls, request: ShipmentRequest, key: str | None) -> Row:
 
     def look_up() -> Row | None:
         found = _order(calls, request.order_nbr, placed)
-        if found is not None and key is not None and text(found, "ref_nbr") != reference_of(key):
+        if found is not None and text(found, "ref_nbr") != mark:
             raise ConflictError(
                 f"Order {request.order_nbr} is in Oracle WMS Cloud already, and not from this command",
                 "Give another order_nbr",

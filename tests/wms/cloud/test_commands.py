@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from flext_pipelines.errors import (
+    CommandInDoubtError,
     ConflictError,
     FlextError,
     ForbiddenError,
@@ -150,10 +151,11 @@ def test_an_adjustment_without_an_answer_and_without_a_trace_is_unknown(server: 
     cloud.fault("slow", path="update_active_inventory", seconds=3)
     row = stocked(rows)
 
-    with pytest.raises(OutcomeUnknownError) as caught:
+    with pytest.raises(CommandInDoubtError) as caught:
         cloud.backend.update_inventory(correction(row, adjustment_qty="-3"), actor="ann", key="k-9")
 
     assert caught.value.details["idempotency_key"] == "k-9"
+    assert not caught.value.retryable
     assert cloud.seen("update_active_inventory") <= 1
     cloud.backend.close()
 
@@ -183,7 +185,7 @@ def test_another_users_change_is_not_taken_for_ours(server: Any, rows: Rows, wan
     cloud = Cloud(server, CloudBackend(calls), calls)
     cloud.fault("server_error", path="update_active_inventory", times=5)
 
-    with pytest.raises(OutcomeUnknownError):
+    with pytest.raises(CommandInDoubtError):
         cloud.backend.update_inventory(correction(row, adjustment_qty="-3"), actor="ann", key="k")
     assert cloud.seen("update_active_inventory") == 1
     cloud.backend.close()
@@ -256,6 +258,36 @@ def test_a_receipt_survives_a_broken_answer(cloud: Cloud, rows: Rows, kind: str)
 
     assert done.lines[0].received == request.lines[0].qty
     assert len(rows("inventory", batch_number_id__batch_nbr="B-TEST")) == 1
+
+
+@pytest.mark.parametrize(
+    ("key", "expected"), [("truck-7", OutcomeUnknownError), (None, CommandInDoubtError)], ids=["key", "no key"]
+)
+def test_a_receipt_that_never_gets_an_answer_is_unknown(
+    cloud: Cloud, rows: Rows, key: str | None, expected: type[FlextError]
+) -> None:
+    """With a key it may be sent again, because it would be found; without one somebody has to look."""
+    request = receipt(rows)
+    cloud.fault("dropped", path="iblpn", times=99)
+
+    with pytest.raises(expected):
+        cloud.backend.process_receipt(request, actor="ann", key=key)
+
+
+def test_a_receipt_sent_again_after_an_unknown_outcome_is_found(cloud: Cloud, rows: Rows) -> None:
+    """The first sending was done, though nobody heard of it: the second tells so."""
+    request = receipt(rows)
+    cloud.fault("lost", path="iblpn/receive")
+    cloud.fault("dropped", path="container_nbr=", after=1, times=99)
+    with pytest.raises(OutcomeUnknownError):
+        cloud.backend.process_receipt(request, actor="ann", key="truck-7")
+    cloud.running.server.faults.clear()
+
+    done = cloud.backend.process_receipt(request, actor="ann", key="truck-7")
+
+    assert done.replayed
+    assert done.lines[0].received == request.lines[0].qty
+    assert cloud.seen("iblpn/receive") == 1
 
 
 def test_damaged_and_expired_goods_go_into_a_container_of_their_own(cloud: Cloud, rows: Rows) -> None:
