@@ -6,11 +6,9 @@ holds for all of them: see ``_Throttle``.
 
 from __future__ import annotations
 
-import datetime as dt
 import threading
 import time
 from dataclasses import dataclass
-from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import parse_qsl, urlsplit
@@ -18,6 +16,7 @@ from urllib.parse import parse_qsl, urlsplit
 import msgspec
 import requests
 
+from tap_oracle_wms.answers import clock, documented, innermost, retry_after, words_of
 from tap_oracle_wms.credentials import BasicCredentials, Credentials, OAuthCredentials, check_settings
 from tap_oracle_wms.errors import (
     AccessDeniedError,
@@ -34,6 +33,7 @@ from tap_oracle_wms.errors import (
 from tap_oracle_wms.settings import DEFAULT_RETRY_AFTER
 
 if TYPE_CHECKING:
+    import datetime as dt
     import decimal
     import logging
     from collections.abc import Callable, Mapping
@@ -43,7 +43,6 @@ if TYPE_CHECKING:
 API: Final = "wms/lgfapi/v10/entity"
 _LONGEST_WAIT: Final = 60.0
 _CONNECT_SECONDS: Final = 30.0
-_SHOWN_BODY: Final = 300
 
 Params = dict[str, str]
 
@@ -191,10 +190,10 @@ class WmsClient:
         response = self._send(url, params, where, header)
         if response.status_code == 401 and self._credentials.renew(header):
             response = self._send(url, params, where, self._credentials.header())
-        if response.status_code == 404 and _documented(response):
+        if response.status_code == 404 and documented(response):
             return None
         self._check_status(response, where)
-        return Answer(self._decoded(response, where), _clock(response))
+        return Answer(self._decoded(response, where), clock(response))
 
     def _send(self, url: str, params: Params, where: str, header: str) -> requests.Response:
         try:
@@ -225,9 +224,9 @@ class WmsClient:
         status = response.status_code
         if status == 200:
             return
-        said = _said(response)
+        said = words_of(response)
         if status == 429:
-            seconds = _retry_after(response, float(self._config.get("retry_after_seconds", DEFAULT_RETRY_AFTER)))
+            seconds = retry_after(response, float(self._config.get("retry_after_seconds", DEFAULT_RETRY_AFTER)))
             self._throttle.hold(seconds)
             error: TapError = ThrottledError(
                 f"The server throttles us while reading {where} (HTTP 429)", "Lower concurrency, or raise max_retries."
@@ -238,7 +237,7 @@ class WmsClient:
                 f"The server failed while reading {where} (HTTP {status}){said}",
                 "Run again later: it goes on from the last STATE that the target stored.",
             )
-            after = _retry_after(response, -1)
+            after = retry_after(response, -1)
             if after >= 0:
                 self._throttle.hold(after)
             raise _TryAgainError(error, wait=after if after >= 0 else None)
@@ -283,7 +282,7 @@ class WmsClient:
             raise AnswerMalformedError(f"The answer for {where} is not an object", "Check base_url.")
         if str(body.get("success", "true")).lower() == "false":
             raise RequestRefusedError(
-                f"The server refuses to read {where} (success False in HTTP 200){_said(response)}",
+                f"The server refuses to read {where} (success False in HTTP 200){words_of(response)}",
                 "Check the user's rights and the settings company_code and facility_code.",
             )
         return body
@@ -345,66 +344,18 @@ def _decimal(text: str) -> decimal.Decimal:
     return decimal.Decimal(text)
 
 
-def _documented(response: requests.Response) -> bool:
-    """Whether a 404 is the API's own: it has a JSON body; that of a wrong path is a web page."""
-    return "json" in response.headers.get("Content-Type", "")
-
-
-def _said(response: requests.Response) -> str:
-    """What the server said about a refusal, on one line."""
-    try:
-        body = response.json()
-    except ValueError:
-        return ""
-    if not isinstance(body, dict):
-        return ""
-    said = " ".join(str(body[name]) for name in ("message", "error", "details") if body.get(name))
-    return f": {said[:_SHOWN_BODY]}" if said else ""
-
-
-def _clock(response: requests.Response) -> dt.datetime | None:
-    try:
-        return parsedate_to_datetime(response.headers["Date"]).astimezone(dt.UTC)
-    except (KeyError, TypeError, ValueError):
-        return None
-
-
-def _retry_after(response: requests.Response, otherwise: float) -> float:
-    """Seconds to wait: Retry-After is a number of seconds or a date (RFC 9110, 10.2.3)."""
-    text = response.headers.get("Retry-After", "").strip()
-    if text.isdecimal():
-        return float(text)
-    try:
-        moment = parsedate_to_datetime(text)
-    except (TypeError, ValueError):
-        return otherwise
-    return max(0.0, (moment - (_clock(response) or dt.datetime.now(dt.UTC))).total_seconds())
-
-
 def _explained(error: requests.RequestException, where: str, url: str) -> Exception:
     host = urlsplit(url).netloc
     if isinstance(error, requests.exceptions.SSLError):
         return CertificateError(
-            f"The certificate of {host} is not one to trust: {_innermost(error)}",
+            f"The certificate of {host} is not one to trust: {innermost(error)}",
             "Check the host in base_url; name a private authority by ca_file.",
         )
     timed_out = isinstance(error, requests.exceptions.Timeout)
-    said = "it did not answer in time" if timed_out else _innermost(error)
+    said = "it did not answer in time" if timed_out else innermost(error)
     return _TryAgainError(
         UnreachableError(
             f"{host} could not be read from while reading {where}: {said}",
             "Check base_url and the network; then run again: it goes on from the last STATE that the target stored.",
         )
     )
-
-
-def _innermost(error: BaseException) -> str:
-    """The cause at the bottom, which says what happened; the layers above repeat addresses of objects."""
-    while True:
-        inner = error.__cause__ or error.__context__ or getattr(error, "reason", None)
-        if inner is None and error.args and isinstance(error.args[0], BaseException):
-            inner = error.args[0]
-        if not isinstance(inner, BaseException):
-            break
-        error = inner
-    return f"{type(error).__name__}: {error}".split(" (_ssl")[0]
