@@ -10,6 +10,7 @@ from typing import cast
 import pytest
 from click.testing import CliRunner
 
+import flext_pipelines
 from flext_pipelines.cli.main import flext
 from flext_pipelines.oud.migration.migrate import migrate
 from flext_pipelines.oud.migration.plan import MigrationPlan
@@ -45,8 +46,7 @@ def exported(folder: Path) -> list[str]:
 def test_a_migration_loads_a_server_and_finds_it_as_it_should_be(ds389: Ds389, tmp_path: Path) -> None:
     """With --to every entry and every aci value is taken by the server, and the comparison finds no difference."""
     words = ["oud", "migrate", *exported(tmp_path), "--to", ds389.url, "--bind-dn", ROOT_DN]
-    rules = Path("flext_pipelines/oud/rules/389.yaml")
-    words += ["--rules", str(rules.absolute())] if rules.exists() else []
+    words += ["--rules", str(Path(flext_pipelines.__file__).parent / "oud" / "rules" / "389.yaml")]
     schema = ds389.run("ldapsearch", "-LLL", "-b", "cn=schema", "-s", "base", "(objectClass=*)", *_DEFINITIONS)
     (tmp_path / "389.ldif").write_text(schema)
     words += ["--owned-schema", str(tmp_path / "389.ldif")]
