@@ -42,7 +42,9 @@ if TYPE_CHECKING:
 HORIZON_BYTES = 1 << 20
 """Of a file; so much is in doubt after a kill at most, about a thousand entries."""
 _MOST_HELD = 10
-"""So many refusals in a row that may be about the server, and nothing taken between them, end the load."""
+"""So many refusals in a row that are about the server by their words, or before it took anything, end the load."""
+_MOST_HELD_LATER = 200
+"""So many of others that may be: an account may well be refused one part of the tree."""
 _COUNT_EVERY_SECONDS = 0.5
 _NO_ROOM = {28, 122, 27}
 
@@ -245,7 +247,7 @@ class _Load:
         self._held.append((operation, settled))
         if not settled.held:
             self._release_held()
-        elif len(self._held) >= _MOST_HELD:
+        elif len(self._held) >= (_MOST_HELD_LATER if self._taken and not _names_server(settled) else _MOST_HELD):
             raise self._about_server()
 
     def _release_held(self, *, at_end: bool = False) -> None:
@@ -295,6 +297,10 @@ class _Load:
             name = str(self._target.url)
             self._progress(Progress(kind="count", stream=name, side="loaded", rows=self._counts["read"] - rejected))
             self._progress(Progress(kind="count", stream=name, side="rejected", rows=rejected))
+
+
+def _names_server(settled: Settled) -> bool:
+    return settled.answer is None or settled.answer.names_server
 
 
 def _first_line(record: Record) -> int:

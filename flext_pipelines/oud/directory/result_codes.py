@@ -164,9 +164,13 @@ class Answer(NamedTuple):
     @property
     def verdict(self) -> Verdict:
         """What it is about, by its text too: a policy against encoded passwords is met by every user."""
-        if self.code not in (0, 5, 6) and (_ENCODED.search(self.text) or _READ_ONLY.search(self.text)):
-            return "target"
-        return self.kind.verdict
+        return "target" if self.names_server else self.kind.verdict
+
+    @property
+    def names_server(self) -> bool:
+        """Whether the server's words say that it refuses every record of the kind."""
+        said = _ENCODED.search(self.text) or _READ_ONLY.search(self.text)
+        return self.code not in (0, 5, 6) and said is not None
 
     @property
     def said(self) -> str:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from flext_pipelines.errors import TimedOutError, UnavailableError
+from flext_pipelines.errors import DirectoryRefusedError, TimedOutError, UnavailableError
 from flext_pipelines.oud.directory.load import load
 from flext_pipelines.oud.directory.reports import LoadReport
 from flext_pipelines.oud.directory.target import DirectoryTarget
@@ -275,15 +275,12 @@ def test_a_load_whose_server_is_lost_for_good_is_taken_up(slapd: Slapd, tmp_path
         assert_whole(files, target_of(slapd), report, count)
 
 
-def answering(slapd: Slapd, code: int, rdn: str) -> None:
-    """Let the server answer each addition of one entry with a result code (slapo-retcode); 0 is as it always does."""
+def answering(slapd: Slapd, code: int, *rdns: str, text: str = "so it is") -> None:
+    """Let the server answer each addition of some entries with a code (slapo-retcode); 0 is as it always does."""
     slapd.stop()
-    if code == 0:
-        slapd.configure()
-        slapd.restart()
-        return
-    slapd.configure("moduleload retcode", "overlay retcode", f'retcode-parent "ou=codes,{SUFFIX}"',
-                    f'retcode-item "{rdn}" {code} op=add text="so it is"')  # fmt: skip
+    items = [f'retcode-item "{rdn}" {code} op=add text="{text}"' for rdn in rdns]
+    overlay = ["moduleload retcode", "overlay retcode", f'retcode-parent "ou=codes,{SUFFIX}"']
+    slapd.configure(*([*overlay, *items] if code else []))
     slapd.restart()
 
 
@@ -314,7 +311,7 @@ def test_what_may_pass_is_tried_again_with_pauses(slapd: Slapd, three: Path, tmp
     assert "cn=b" in caught.value.reason
     assert "so it is" in caught.value.reason
     assert any("it is tried again" in text for text in steps)
-    answering(slapd, 0, "cn=none")
+    answering(slapd, 0)
     report = load([three], target_of(slapd), journal=tmp_path / "journal")
     assert report.added == 3
     assert report.rejected == 0
@@ -323,7 +320,7 @@ def test_what_may_pass_is_tried_again_with_pauses(slapd: Slapd, three: Path, tmp
 def test_a_busy_server_that_recovers_loses_nothing(slapd: Slapd, three: Path, tmp_path: Path) -> None:
     """While it is busy the load waits; then it goes on by itself."""
     answering(slapd, 51, "cn=b")
-    timer = threading.Timer(1, answering, (slapd, 0, "cn=none"))
+    timer = threading.Timer(1, answering, (slapd, 0))
     timer.start()
 
     report = load([three], target_of(slapd), journal=tmp_path / "journal")
@@ -343,3 +340,20 @@ def test_what_cannot_pass_is_asked_once(slapd: Slapd, three: Path, tmp_path: Pat
     assert (report.added, report.rejected, report.retries) == (2, 1, 0)
     assert report.rejects_file is not None
     assert f"({code}): so it is" in report.rejects_file.read_text()
+
+
+@pytest.mark.parametrize(("text", "whole"), [("so it is", False), ("database is read-only", True)])
+def test_one_part_of_the_tree_may_be_closed(slapd: Slapd, three: Path, tmp_path: Path, text: str, whole: bool) -> None:
+    """After entries were taken, refusals in a row are about records, unless the server's words are about itself."""
+    names = [f"p{number}" for number in range(15)]
+    entry = "dn: cn={0},ou=codes,{1}\nobjectClass: person\nsn: x\ncn: {0}\n\n"
+    first, _, last = three.read_text().strip().split("\n\n")
+    three.write_text(f"{first}\n\n{''.join(entry.format(name, SUFFIX) for name in names)}{last}\n")
+    answering(slapd, 53, *(f"cn={name}" for name in names), text=text)
+
+    if whole:
+        with pytest.raises(DirectoryRefusedError):
+            load([three], target_of(slapd, timeout_seconds=2), journal=tmp_path / "journal", window=1)
+    else:
+        report = load([three], target_of(slapd), journal=tmp_path / "journal")
+        assert (report.added, report.rejected) == (2, 15)
