@@ -105,3 +105,25 @@ def test_a_wrong_password_is_an_error(server: Ds389 | Slapd) -> None:
     """A diagnosis that saw nothing would look like a good one."""
     with pytest.raises(ForbiddenError):
         diagnose_target(target_of(server, password=SecretStr("wrong")))
+
+
+GLOBAL = (
+    '(targetattr!="userPassword||authPassword")(version 3.0; acl "Anonymous read access"; '
+    'allow (read,search,compare) userdn="ldap:///anyone";)'
+)
+
+
+def test_a_global_aci_that_lets_everybody_read_is_an_error(ds389: Ds389) -> None:
+    """As OUD has one by default, where its documents put it; planted here, for want of an OUD."""
+    handler = "cn=Access Control Handler,cn=config"
+    ds389.modify(
+        f"dn: {handler}\nchangetype: add\nobjectClass: top\nobjectClass: extensibleObject\n"
+        f"cn: Access Control Handler\nds-cfg-global-aci: {GLOBAL}\n"
+    )
+    try:
+        found = diagnose_target(target_of(ds389))
+    finally:
+        ds389.modify(f"dn: {handler}\nchangetype: delete\n")
+
+    assert codes(found, "error") == ["anonymous_read"]
+    assert found.findings[0].advice == f"dsconfig set-access-control-handler-prop --remove global-aci:'{GLOBAL}'"
