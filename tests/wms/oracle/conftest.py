@@ -25,7 +25,10 @@ if TYPE_CHECKING:
 LIVE_URL = os.environ.get("FLEXT_TEST_ORACLE_URL", "")
 """Read before the tests' own environment is cleaned."""
 
-KINDS = ["h2", *([pytest.param("live", marks=pytest.mark.oracle)] if LIVE_URL else [])]
+KINDS = [
+    pytest.param("h2", marks=pytest.mark.process),
+    *([pytest.param("live", marks=pytest.mark.oracle)] if LIVE_URL else []),
+]
 """Every fact is tried on H2, and on the live Oracle where there is one."""
 
 
