@@ -151,8 +151,9 @@ def _attributes_of(text: bytes) -> list[Attribute]:
 def _mapping_of(text: bytes) -> dict[bytes, list[bytes]]:
     """The same by name as written."""
     found: dict[bytes, list[bytes]] = {}
-    for name, written in _PAIR.findall(_without_comments(text)):
-        value = written if not written or written[0] != _COLON else binascii.a2b_base64(written[1:])
+    for name, value in _PAIR.findall(_without_comments(text)):
+        if value and value[0] == _COLON:
+            value = binascii.a2b_base64(value[1:])
         if name in found:
             found[name].append(value)
         else:
