@@ -62,6 +62,7 @@ def create_shipment(
             "Run the wave there; then send it with ship, which lets the packed containers leave",
             {"problems": [{"field": "ship", "reason": "must be true for an order that is there"}]},
         )
+    _compare_items(calls, order, request)
     if request.ship:
         return _ship_order(calls, order, labels, key=key, policy=request.policy, lines=_asked(request))
     return _shown(calls, order, labels, _asked(request), replayed=replayed)
@@ -123,6 +124,19 @@ def _order_id(row: Row) -> int:
 def _asked(request: ShipmentRequest) -> dict[int, Decimal | None]:
     """How much of which line; nothing means all of every line."""
     return {line.seq_nbr: line.qty for line in request.lines}
+
+
+def _compare_items(calls: CloudCalls, order: Row, request: ShipmentRequest) -> None:
+    """Lines that name an item must be of it."""
+    named = {line.seq_nbr: line.item_code for line in request.lines if line.item_code is not None}
+    for line in _lines(calls, order, dict.fromkeys(named)) if named else ():
+        asked = named[line.seq_nbr]
+        if asked != line.item_code:
+            raise ConflictError(
+                f"Line {line.seq_nbr} of order {request.order_nbr} is of {line.item_code}, not of {asked}",
+                "Correct the line's number or its item",
+                {"order_nbr": request.order_nbr, "seq_nbr": line.seq_nbr, "item_code": line.item_code},
+            )
 
 
 def _stage(calls: CloudCalls, request: ShipmentRequest, key: str | None) -> Row:

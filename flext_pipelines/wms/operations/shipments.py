@@ -135,6 +135,12 @@ def _wanted(order_nbr: str, lines: Sequence[OrderLine], request: ShipmentRequest
                 f"Its lines are {', '.join(str(number) for number in sorted(by_number))}",
                 {"order_nbr": order_nbr, "seq_nbr": asked.seq_nbr},
             )
+        if asked.item_code not in {None, line.item_code}:
+            raise ConflictError(
+                f"Line {asked.seq_nbr} of order {order_nbr} is of {line.item_code}, not of {asked.item_code}",
+                "Correct the line's number or its item",
+                {"order_nbr": order_nbr, "seq_nbr": asked.seq_nbr, "item_code": line.item_code},
+            )
         qty = line.open if asked.qty is None else asked.qty
         if qty > line.open or not qty:
             raise ConflictError(

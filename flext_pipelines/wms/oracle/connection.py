@@ -14,6 +14,7 @@ failures (``failures``), statements.
 
 from __future__ import annotations
 
+import logging
 import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,7 +23,7 @@ from pydantic import SecretStr
 
 from flext_pipelines.errors import ConfigError
 from flext_pipelines.values import Value
-from flext_pipelines.wms.oracle.failures import finding, without
+from flext_pipelines.wms.oracle.failures import finding, verdict_of, without
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -32,6 +33,8 @@ if TYPE_CHECKING:
     from sqlalchemy.engine.interfaces import ExceptionContext
 
     Connect = Callable[..., oracledb.Connection]
+
+log = logging.getLogger("flext.wms")
 
 PORT = 1521
 _TEXTS = {"dsn", "service_name", "protocol", "https_proxy", "ssl_server_cert_dn", "config_dir", "server_type", "cclass"}
@@ -221,7 +224,11 @@ class _Attempt(threading.Thread):
         """Connect, and keep what came of it."""
         try:
             connection = self._connect(**self._arguments)
-            _prepare(connection, self._call_seconds)
+            try:
+                _prepare(connection, self._call_seconds)
+            except _refusals():
+                connection.close()
+                raise
         except _refusals() as error:
             self._error = error
             return
@@ -246,6 +253,9 @@ def _refusals() -> tuple[type[Exception], ...]:
 
 
 def _prepare(connection: oracledb.Connection, call_seconds: float) -> None:
+    if connection.warning is not None:  # ORA-28002, ORA-28011: nothing failed, but it will
+        told = verdict_of(connection.warning.full_code)
+        log.warning("Oracle: %s. %s", told.reason, told.instruction)
     connection.call_timeout = int(call_seconds * 1000)
     with connection.cursor() as cursor:
         for statement in _SESSION:

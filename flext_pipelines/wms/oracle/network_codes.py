@@ -193,8 +193,5 @@ _ACCOUNTS: Mapping[int, Verdict] = {
     65096: setup("a user or role of the whole container was asked for", "Connect to the pluggable database"),
 }  # fmt: skip
 
-WARNINGS = frozenset({28002, 28011})
-"""What a successful login may come with: nothing failed, but it will."""
-
 NETWORK_CODES: Mapping[int, Verdict] = {**_NAMES, **REFUSALS, **_CUTS, **_SECURITY, **_ACCOUNTS}
 """What each code on the way to the database means."""

@@ -315,6 +315,20 @@ def test_an_order_of_nobody_cannot_be_shipped(backend: WmsBackend) -> None:
         backend.create_shipment(ShipmentRequest(order_nbr="SO99", ship=True), actor="ann", key=None)
 
 
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [({"seq_nbr": 9}, NotFoundError), ({"seq_nbr": 1, "item_code": "VALVE"}, ConflictError)],
+    ids=["unknown", "of another item"],
+)
+def test_a_line_must_be_the_orders(backend: WmsBackend, line: dict[str, Any], expected: type[FlextError]) -> None:
+    """An unknown line, or one that is said to be of another item, ships nothing."""
+    request = ShipmentRequest.model_validate({"order_nbr": "SO2", "ship": True, "policy": "partial", "lines": [line]})
+
+    with pytest.raises(expected, match="SO2"):
+        backend.create_shipment(request, actor="ann", key=None)
+    assert {row.item_code: row.on_hand for row in stock(backend, by="item")}["PUMP"] == 17
+
+
 def test_health_is_good(backend: WmsBackend) -> None:
     """Both say where they are, and that nothing is wrong."""
     found = backend.health(HealthAsked())

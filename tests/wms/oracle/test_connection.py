@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import oracledb
 import pytest
 import sqlalchemy as sa
+from oracledb.errors import _Error
 from pydantic import SecretStr
 
 from flext_pipelines.errors import ConfigError, FlextError, TimedOutError, UnavailableError
@@ -247,7 +248,8 @@ class RecordedCursor:
 class RecordedConnection:
     """What a connection is told before it is given out."""
 
-    def __init__(self) -> None:
+    def __init__(self, warning: _Error | None = None) -> None:
+        self.warning = warning
         self.call_timeout = 0
         self.statements: list[str] = []
         self.closed = False
@@ -276,6 +278,37 @@ def test_a_session_has_a_time_out_and_utc() -> None:
         "ALTER SESSION SET TIME_ZONE = '+00:00'",
         "ALTER SESSION SET NLS_NUMERIC_CHARACTERS = '.,'",
     ]
+
+
+def test_a_password_that_expires_soon_is_told(caplog: pytest.LogCaptureFixture) -> None:
+    """ORA-28002 comes with a successful login: the work goes on, and the log says what to do."""
+    warning = _Error("ORA-28002: the password will expire within 7 days", code=28002, iswarning=True)
+    connect: Any = lambda **_: RecordedConnection(warning)  # noqa: E731  a stand-in for oracledb.connect
+
+    engine = open_oracle(sa.make_url("oracle+oracledb://wms:hunter2@h/?service_name=S"), QUICK, connect)
+    engine.pool._creator()  # type: ignore[attr-defined,call-arg]  # SQLAlchemy's own name of the creator
+
+    assert "the password expires soon" in caplog.text
+    assert "Set a new password" in caplog.text
+
+
+class RefusingConnection(RecordedConnection):
+    """A session that cannot be prepared."""
+
+    def cursor(self) -> RecordedCursor:
+        """It is gone already."""
+        raise oracledb.OperationalError("DPY-4011: the database or network closed the connection")
+
+
+def test_a_session_that_cannot_be_prepared_is_closed() -> None:
+    """It does not count against the database's sessions."""
+    made = RefusingConnection()
+    connect: Any = lambda **_: made  # noqa: E731  a stand-in for oracledb.connect
+
+    engine = open_oracle(sa.make_url("oracle+oracledb://wms:hunter2@h/?service_name=S"), QUICK, connect)
+    with pytest.raises(oracledb.OperationalError):
+        engine.pool._creator()  # type: ignore[attr-defined,call-arg]  # SQLAlchemy's own name of the creator
+    assert made.closed
 
 
 def test_a_connection_that_comes_too_late_is_closed() -> None:
