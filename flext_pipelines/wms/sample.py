@@ -58,7 +58,7 @@ def seed(engine: Engine, *, orders: int) -> SeedReport:
     from flext_pipelines.wms.tables import METADATA, order_hdr
 
     bring_to_head(engine)
-    with beginning(engine) as connection:
+    with beginning(engine, trusted=True) as connection:
         if connection.execute(select(order_hdr.c.id).limit(1)).first():
             return SeedReport(created=False, tables=_counts(connection), changed=0)
         with indexes_afterwards(connection, [METADATA.tables[name] for name in sorted(FILLED)]):

@@ -23,6 +23,8 @@ MAKER = "sample"
 PERIOD = 270 * 24 * 60
 """Minutes: everything happens within nine months, however many orders."""
 
+_BEGIN = EPOCH.hour * 60
+
 FACILITIES = 3
 
 _NOUNS = ("bracket", "bearing", "filter", "gasket", "hinge", "lamp", "motor", "pump", "relay", "sensor", "valve")
@@ -85,9 +87,13 @@ def _minute(minute: int) -> str:
     return text_of(EPOCH + dt.timedelta(minutes=minute))
 
 
-@cache
 def _day(minute: int, days: int) -> str:
-    return (EPOCH + dt.timedelta(minutes=minute, days=days)).date().isoformat()
+    return _date((minute + _BEGIN) // 1440 + days)
+
+
+@cache
+def _date(day: int) -> str:
+    return (EPOCH.date() + dt.timedelta(days=day)).isoformat()
 
 
 def apart(place: int) -> dt.timedelta:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from contextlib import suppress
 from decimal import Decimal
 from functools import partial
 from typing import TYPE_CHECKING
@@ -11,11 +12,15 @@ import pytest
 from pydantic import SecretStr
 from sqlalchemy import Column, Engine, Integer, MetaData, String, Table, create_engine, func, select
 
-from flext_pipelines.errors import ConfigError, ConflictError, UnavailableError
+from flext_pipelines.errors import ConfigError, ConflictError, InsufficientStockError, UnavailableError
 from flext_pipelines.wms import tables
+from flext_pipelines.wms.database import DatabaseBackend
 from flext_pipelines.wms.engine import open_engine
+from flext_pipelines.wms.requests import ShipmentRequest
 from flext_pipelines.wms.sample import FILLED, SeedReport, advance, seed
 from flext_pipelines.wms.status import SHIPPED
+from flext_pipelines.wms.transaction import WmsDatabase
+from flext_pipelines.wms.views.health import problems
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -188,3 +193,27 @@ def test_a_database_that_cannot_be_reached_is_no_fault_of_ours(
         use(open_engine(SecretStr(f"sqlite:///{tmp_path / 'folder.db'}")))
 
     assert caught.value.retryable
+
+
+def test_the_sample_agrees_with_itself(database: Engine) -> None:
+    """Every row refers to one that is there, and stock, allocations and ledger say the same."""
+    seed(database, orders=200)
+
+    with database.connect() as connection:
+        assert connection.exec_driver_sql("PRAGMA foreign_key_check").all() == []
+        assert connection.exec_driver_sql("PRAGMA foreign_keys").scalar() == 1
+    assert WmsDatabase(database).read(problems) == []
+
+
+def test_orders_of_the_sample_can_be_shipped(database: Engine) -> None:
+    """Most open orders find their stock in their own facility."""
+    seed(database, orders=200)
+    backend = DatabaseBackend(database)
+
+    complete = 0
+    for number in range(4, 200, 20):
+        with suppress(InsufficientStockError):
+            request = ShipmentRequest(order_nbr=f"SO{number:08d}", policy="partial")
+            complete += backend.create_shipment(request, actor="t", key=None).complete
+
+    assert complete >= 5

@@ -1,0 +1,242 @@
+"""Commands per second on PostgreSQL through the bus, against the same SQL sent by hand through psycopg.
+
+Eight processes send shipments, corrections and receipts, each with an idempotency key: through the bus with
+authorisation, the audit trail (two rows a command, chained by hashes, in a database of the same server) and the
+exactly-once of the WMS transaction. By hand means: the very statements and values that those commands sent, recorded
+once and sent again by bare psycopg to a copy of the database, prepared, with the same transactions and nothing decided
+in between. That is less than any program by hand would do, and it has no audit trail.
+
+Both are measured in turns on the same server; the best turn of each counts.
+
+Run as ``python -m benchmarks.wms_commands``.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import multiprocessing
+import sys
+import tempfile
+import time
+from decimal import Decimal
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import psycopg
+import sqlalchemy as sa
+from pydantic import SecretStr
+
+from benchmarks.figures import Figure, at_least, main, note
+from flext_pipelines.bootstrap import build_bus
+from flext_pipelines.commands.message import Context
+from flext_pipelines.commands.wms.operations import CreateShipmentCommand, ProcessReceiptCommand, UpdateInventoryCommand
+from flext_pipelines.settings import Settings
+from flext_pipelines.wms.database import DatabaseBackend
+from flext_pipelines.wms.engine import open_engine
+from flext_pipelines.wms.requests import ReceiptLine
+from flext_pipelines.wms.schema import bring_to_head
+from tests.postgres import postgres_server
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from multiprocessing.synchronize import Barrier
+
+    from flext_pipelines.commands.message import Command
+    from tests.postgres import PostgresServer
+
+    Sent = tuple[str, Any, bool]
+    """A statement, its values, and whether it is sent for several rows."""
+
+WORKERS, ITEMS, PLACES, MOST = 8, 400, 3, 1_000
+LIMIT = 0.7
+_STAMPS = "'bench', timestamp '2026-01-01', 'bench', timestamp '2026-01-01'"
+
+FILLING = f"""
+INSERT INTO company SELECT 1, 'ACME', 'Acme', {_STAMPS};
+INSERT INTO facility SELECT 1, 'DC1', 'x', 'x', 'PT', {_STAMPS};
+INSERT INTO item SELECT g, 1, 'I' || g, 'E' || g, 'x', 1, 1, 1, 0, {_STAMPS}
+    FROM generate_series(1, {ITEMS * WORKERS}) g;
+INSERT INTO location SELECT g, 1, 'L' || g, 'a', 'b', 'c', 'X', {_STAMPS}
+    FROM generate_series(1, {ITEMS * WORKERS * PLACES}) g;
+INSERT INTO inventory SELECT g, 1, g, (g - 1) / {PLACES} + 1, NULL, NULL, 100000, 0, {_STAMPS}, '-', 'AVAILABLE'
+    FROM generate_series(1, {ITEMS * WORKERS * PLACES}) g;
+INSERT INTO order_hdr
+    SELECT g, 1, 1, 'SO' || g, 'X', 0, 1, timestamp '2026-01-01', NULL, NULL, 'Ann', 'x', NULL, {_STAMPS}
+    FROM generate_series(0, {WORKERS * MOST}) g;
+INSERT INTO order_dtl
+    SELECT g, g / 3, g % 3 + 1, (g / 3 / {MOST}) * {ITEMS} + (g * 7) % {ITEMS} + 1, 5, 0, 0, 1, 0, {_STAMPS}
+    FROM generate_series(0, {WORKERS * MOST * 3 - 1}) g;
+ANALYZE
+"""
+
+
+def commands(worker: int, count: int) -> Iterator[Command[Any]]:
+    """What one worker sends: of ten commands four shipments of three lines, three corrections, three receipts."""
+    for turn in range(count):
+        key = f"{worker}-{turn}"
+        first = worker * ITEMS
+        item = first + turn * 13 % ITEMS
+        if turn % 10 < 4:
+            yield CreateShipmentCommand(order_nbr=f"SO{worker * MOST + turn}", ship=turn % 2 == 0, idempotency_key=key)
+        elif turn % 10 < 7:
+            yield UpdateInventoryCommand(
+                item_code=f"I{item + 1}", location_barcode=f"L{item * PLACES + 1}", adjustment_qty=Decimal(1),
+                reason_code="FOUND", idempotency_key=key,
+            )  # fmt: skip
+        else:
+            other = first + (turn * 13 + 5) % ITEMS
+            received = (
+                ReceiptLine(item_code=f"I{item + 1}", qty=Decimal(3)),
+                ReceiptLine(item_code=f"I{other + 1}", qty=Decimal(4)),
+            )
+            yield ProcessReceiptCommand(
+                po_nbr=f"PO{key}", location_barcode=f"L{item * PLACES + 1}", lines=received, idempotency_key=key
+            )
+
+
+class RecordingCursor(psycopg.Cursor[Any]):
+    """Notes what it sends."""
+
+    sent: list[Sent] = []  # noqa: RUF012  one process, one list
+
+    def execute(self, query: Any, params: Any = None, **options: Any) -> RecordingCursor:  # noqa: ANN401  as psycopg has it
+        """Note and send."""
+        self.sent.append((str(query), params, False))
+        return super().execute(query, params, **options)
+
+    def executemany(self, query: Any, params_seq: Any, **options: Any) -> None:  # noqa: ANN401  as psycopg has it
+        """Note and send."""
+        self.sent.append((str(query), list(params_seq), True))
+        super().executemany(query, params_seq, **options)
+
+
+def record(url: str, worker: int, count: int) -> list[list[Sent]]:
+    """The statements of each transaction that a worker's commands send."""
+    engine = sa.create_engine(
+        url.replace("postgresql://", "postgresql+psycopg://"),
+        connect_args={"cursor_factory": RecordingCursor, "prepare_threshold": 1},
+    )
+    backend = DatabaseBackend(engine)
+    RecordingCursor.sent.clear()
+    for command in commands(worker, count):
+        _perform(backend, command)
+    engine.dispose()
+    transactions: list[list[Sent]] = []
+    for one in RecordingCursor.sent:
+        if one[0].startswith("INSERT INTO command_outcome"):
+            transactions.append([])
+        if transactions:
+            transactions[-1].append(one)
+    return [one for one in transactions if one[-1][0].startswith("UPDATE command_outcome")]
+
+
+def _perform(backend: DatabaseBackend, command: Command[Any]) -> None:
+    call: dict[type, Callable[..., object]] = {
+        CreateShipmentCommand: backend.create_shipment,
+        UpdateInventoryCommand: backend.update_inventory,
+        ProcessReceiptCommand: backend.process_receipt,
+    }
+    call[type(command)](command, actor="bench", key=command.idempotency_key)
+
+
+def by_hand(url: str, transactions: list[list[Sent]], barrier: Barrier, times: Any) -> None:  # noqa: ANN401  a queue
+    """Send recorded transactions again."""
+    with psycopg.connect(url, prepare_threshold=1) as connection:
+        cursor = connection.cursor()
+        cursor.execute("SELECT 1")
+        connection.commit()
+        barrier.wait()
+        started = time.perf_counter()
+        for statements in transactions:
+            for text, values, several in statements:
+                if several:
+                    cursor.executemany(text, values)
+                else:
+                    cursor.execute(text, values)
+                    if cursor.description is not None:
+                        cursor.fetchall()
+            connection.commit()
+        times.put(time.perf_counter() - started)
+
+
+def by_bus(home: str, wms: str, control: str, worker: int, count: int, barrier: Barrier, times: Any) -> None:  # noqa: ANN401  a queue
+    """Send commands through the bus."""
+    settings = Settings(
+        home=Path(home), wms_url=SecretStr(wms), control_url=SecretStr(control), actor=f"worker {worker}"
+    )
+    bus = build_bus(settings)
+    waiting = list(commands(worker, count))
+    bus.send(
+        UpdateInventoryCommand(item_code="I1", location_barcode="NOWHERE", actual_qty=Decimal(0), reason_code="WARM"),
+        Context(f"worker {worker}"),
+    )
+    barrier.wait()
+    started = time.perf_counter()
+    for command in waiting:
+        bus.send(command, Context(f"worker {worker}")).unwrap()
+    times.put(time.perf_counter() - started)
+    bus.close()
+
+
+def in_processes(work: Callable[..., None], arguments: list[tuple[Any, ...]]) -> float:
+    """Seconds that the slowest of several processes takes."""
+    methods = multiprocessing.get_context("spawn")
+    barrier, times = methods.Barrier(len(arguments)), methods.Queue()
+    processes = [methods.Process(target=work, args=(*given, barrier, times)) for given in arguments]
+    for process in processes:
+        process.start()
+    seconds = max(times.get(timeout=600) for _ in processes)
+    for process in processes:
+        process.join()
+    return seconds
+
+
+class Databases:
+    """Copies of a filled database on one server."""
+
+    def __init__(self, server: PostgresServer) -> None:
+        self._server = server
+        self._template = server.create_database()
+        engine = open_engine(SecretStr(server.url(self._template)))
+        bring_to_head(engine)
+        engine.dispose()
+        with psycopg.connect(server.url(self._template), autocommit=True) as connection:
+            for statement in FILLING.split(";"):
+                connection.execute(statement)  # type: ignore[call-overload]  a constant
+
+    def copy(self) -> str:
+        """The URL of a new copy."""
+        name = f"copy_{time.monotonic_ns()}"
+        with psycopg.connect(self._server.url("postgres"), autocommit=True) as connection:
+            connection.execute(f"CREATE DATABASE {name} TEMPLATE {self._template}")  # type: ignore[call-overload]  a name of ours
+        return self._server.url(name)
+
+
+def measure(*, quick: bool) -> list[Figure]:
+    """Commands per second through the bus, by hand, and the share."""
+    count, turns = (60, 2) if quick else (300, 4)
+    begun = dt.datetime.now(dt.UTC)
+    with postgres_server() as server, tempfile.TemporaryDirectory() as home:
+        databases = Databases(server)
+        source = databases.copy()
+        recorded = [record(source, worker, count) for worker in range(WORKERS)]
+        hand, bus = [], []
+        for _ in range(turns):
+            copy = databases.copy()
+            hand.append(in_processes(by_hand, [(copy, recorded[worker]) for worker in range(WORKERS)]))
+            wms, control = databases.copy(), server.url(server.create_database())
+            build_bus(Settings(home=Path(home), control_url=SecretStr(control))).close()
+            bus.append(in_processes(by_bus, [(home, wms, control, worker, count) for worker in range(WORKERS)]))
+    total = WORKERS * count
+    per_command = sum(len(one) for worker in recorded for one in worker) / total
+    return [
+        at_least("through the bus, as a share of the same SQL by hand", min(hand) / min(bus), LIMIT, ""),
+        note("commands per second through the bus, 8 workers", f"{total / min(bus):,.0f}"),
+        note("commands per second by hand, 8 workers", f"{total / min(hand):,.0f}"),
+        note("statements of a command", f"{per_command:.1f}"),
+        note("all turns took", f"{(dt.datetime.now(dt.UTC) - begun).total_seconds():.0f} s"),
+    ]
+
+
+if __name__ == "__main__":
+    sys.exit(main(measure))
