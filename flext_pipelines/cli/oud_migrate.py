@@ -246,12 +246,13 @@ def _streaming(command: click.Command) -> click.Command:
 
     A stream has no name that a run could be given, and its answer is the stream; the counts go to standard error.
     """
-    performed = command.callback
-    assert performed is not None
 
-    def callback(**given: object) -> object:
+    def callback(as_json: bool, **given: object) -> int:
         if "-" not in {given["input_file"], given["output_file"]}:
-            return performed(**given)
+            fields = {name: value for name, value in given.items() if value is not None}
+            answer = cast("Transformed", _ask("oud.TransformLDIF", fields, as_json=as_json))
+            (output.print_json if as_json else _show_transformed)(answer)
+            return NEEDS_A_PERSON if answer.rejected else 0
         import sys
         from contextlib import ExitStack
         from pathlib import Path

@@ -215,3 +215,16 @@ def test_a_stream_is_transformed_at_the_shell(tmp_path: Path) -> None:
     (tmp_path / "out.ldif").write_bytes(ran.stdout_bytes)
     assert len(list(read_ldif(tmp_path / "out.ldif"))) == 4
     assert "5 read, 1 rejected, 0 excluded" in ran.stderr
+
+
+@pytest.mark.process
+def test_a_rejected_record_of_one_file_shows_in_the_exit_code(tmp_path: Path) -> None:
+    """A transformation that leaves records behind ends with 2, one that does not with 0."""
+    broken, clean = write(tmp_path / "broken.ldif", [*RECORDS, "dn: x"]), write(tmp_path / "clean.ldif", RECORDS)
+
+    codes = [
+        call("oud", "transform", str(path), str(tmp_path / "out.ldif"), home=tmp_path / "home")[0]
+        for path in (broken, clean)
+    ]
+
+    assert codes == [2, 0]
