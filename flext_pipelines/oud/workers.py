@@ -147,7 +147,7 @@ class _Worker(Generic[Answer]):
 def answers(
     path: Path, work: Callable[[Part], Answer], *, workers: int, parts: list[Part] | None = None
 ) -> Iterator[Answer]:
-    """Work on a file in several processes; with one worker in this one.
+    """Work on a file in several processes; with one worker, or in a process that may have no children, in this one.
 
     Args:
         path: The file.
@@ -163,7 +163,7 @@ def answers(
         UnavailableError: A process was killed.
     """
     wanted = parts_of(path, workers) if parts is None else parts
-    if workers == 1 or len(wanted) < 2:
+    if workers == 1 or len(wanted) < 2 or multiprocessing.current_process().daemon:
         yield from map(work, wanted)
         return
     started: list[_Worker[Answer]] = []

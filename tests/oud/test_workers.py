@@ -81,6 +81,13 @@ def test_one_worker_works_here(export: Path) -> None:
     assert len(processes) <= 2
 
 
+def test_a_process_that_may_have_no_children_works_itself(export: Path) -> None:
+    """Such as a worker: multiprocessing forbids it children."""
+    found = list(answers(export, worker_jobs.nested, workers=2, parts=cut(export, 2)))
+
+    assert found == [[True, True], [True, True]]
+
+
 def test_two_workers_write_what_one_writes(export: Path) -> None:
     """The same bytes, whatever the parts are."""
     work = worker_jobs.Transformed(

@@ -33,6 +33,12 @@ def process(part: Part) -> int:
     return os.getpid()
 
 
+def nested(part: Part) -> list[bool]:
+    """Asks for workers itself, which a worker may not have."""
+    parts = [part._replace(number=number) for number in range(2)]
+    return [pid == os.getpid() for pid in answers(part.path, process, workers=2, parts=parts)]
+
+
 def refused(part: Part) -> int:
     """One of our errors in the third part."""
     if part.number == 2:
