@@ -10,6 +10,7 @@ this needs root. Of slapd `-V` prints the version and starts a server on every a
 
 from __future__ import annotations
 
+import base64
 import os
 import re
 import secrets
@@ -18,6 +19,7 @@ import signal
 import socket
 import subprocess
 import tempfile
+import threading
 import time
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -133,9 +135,9 @@ class Ds389:
 
     def clear(self) -> None:
         """Remove every entry but the one of the suffix, and its ``aci``."""
-        for dn in re.findall(r"^dn: (.+)$", self.run("ldapsearch", "-LLL", "-o", "ldif-wrap=no", "-b", SUFFIX, "-s",
-                                                     "one", "1.1"), re.MULTILINE):  # fmt: skip
-            self.run("ldapdelete", "-r", dn)
+        listed = self.run("ldapsearch", "-LLL", "-o", "ldif-wrap=no", "-b", SUFFIX, "-s", "one", "1.1")
+        for encoded, dn in re.findall(r"^dn:(:?) (.+)$", listed, re.MULTILINE):
+            self.run("ldapdelete", "-r", base64.b64decode(dn).decode() if encoded else dn)
         self.modify(f"dn: {SUFFIX}\nchangetype: modify\nreplace: aci\n-\nreplace: description\n")
 
     def restart(self) -> None:
@@ -156,6 +158,17 @@ def _run_tool(url: str, words: Sequence[str], dn: str | None, password: str, ldi
     if done.returncode:
         raise Refused(done.returncode, done.stderr.strip())
     return done.stdout
+
+
+def _guard() -> list[str]:
+    """Words before a command that let the kernel end it when a killed test session cannot.
+
+    The signal comes when the thread ends that started it, so that only the main thread may ask for it; and 389, which
+    changes its user, loses it.
+    """
+    if shutil.which("setpriv") is None or threading.current_thread() is not threading.main_thread():
+        return []
+    return ["setpriv", "--pdeathsig", "INT", "--"]
 
 
 def _started(command: list[str]) -> subprocess.Popen[bytes]:
@@ -306,7 +319,7 @@ class Slapd:
         if not (self.folder / "slapd.conf").exists():
             self.configure()
         urls = self.url if self.tls_port is None else f"{self.url}/ ldaps://127.0.0.1:{self.tls_port}/"
-        return _started(["/usr/sbin/slapd", "-d", "0", "-f", str(self.folder / "slapd.conf"), "-h", urls])
+        return _started([*_guard(), "/usr/sbin/slapd", "-d", "0", "-f", str(self.folder / "slapd.conf"), "-h", urls])
 
     def restart(self) -> None:
         """Start it again on the ports and the data that it had, after it ended; reads its configuration anew."""
