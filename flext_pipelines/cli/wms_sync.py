@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 @click.option("--entity", "entities", multiple=True, help="Only this entity; repeat it for several.")
 @click.option("--environment", help="Meltano environment: dev, staging, prod.")
 @click.option("--full-refresh", is_flag=True, help="Ignore bookmarks.")
+@click.option(
+    "--max-retries", type=click.IntRange(0, 20), help="Tries after a failure; by default as meltano.yml says."
+)
 @click.option("--dry-run", is_flag=True, help="Say what would run, and launch nothing.")
 @click.option("--detach", is_flag=True, help="Hand the runs to Dagster and return at once.")
 @json_option
@@ -32,6 +35,7 @@ def sync(
     entities: tuple[str, ...],
     environment: str | None,
     full_refresh: bool,
+    max_retries: int | None,
     dry_run: bool,
     detach: bool,
     as_json: bool,
@@ -52,6 +56,7 @@ def sync(
         entities=entities,
         environment=environment,
         full_refresh=full_refresh,
+        max_retries=max_retries,
         dry_run=dry_run,
         attached=not detach,
     )

@@ -73,6 +73,12 @@ class SyncWmsCommand(Command[SyncReport]):
     entities: tuple[str, ...] = Field(default=(), description="Only these entities; none means all.")
     environment: str | None = Field(default=None, min_length=1, description="Meltano environment, if not the set one.")
     full_refresh: bool = Field(default=False, description="Ignore bookmarks: read every change from the first on.")
+    max_retries: int | None = Field(
+        default=None,
+        ge=0,
+        le=20,
+        description="How often a run that failed is tried again; by default as meltano.yml says.",
+    )
     dry_run: bool = Field(default=False, description="Say what would run, and launch nothing.")
     attached: bool = Field(default=False, description="Perform the runs in this process, one after the other.")
     wait: bool = Field(default=False, description="Answer only when the runs have ended.")
@@ -114,6 +120,7 @@ def sync_wms(command: SyncWmsCommand, *, runs: Runs, meltano: Project, context: 
             streams=command.entities,
             partition=partition,
             full_refresh=command.full_refresh,
+            max_retries=command.max_retries,
             dry_run=command.dry_run,
             attached=command.attached,
             wait=command.wait,
