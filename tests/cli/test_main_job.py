@@ -9,6 +9,7 @@ import sqlite3
 import subprocess
 import sys
 import time
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -49,7 +50,7 @@ class Shell:
 
     def source(self) -> dict[str, list[tuple[object, ...]]]:
         """Every row of the sample database, by table."""
-        with sqlite3.connect(self.home / "wms.db") as database:
+        with closing(sqlite3.connect(self.home / "wms.db")) as database:
             return {
                 name: sorted(database.execute(f"SELECT id, mod_ts FROM {name}").fetchall())
                 for name in (*TABLES, *SHIPMENTS)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 import stat
 import threading
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -334,4 +335,5 @@ def test_a_read_only_file_is_named(tmp_path: Path) -> None:
         begin(trail)
 
     database.close()
-    assert sqlite3.connect(path).execute("SELECT count(*) FROM control_audit").fetchone() == (1,)
+    with closing(sqlite3.connect(path)) as kept:
+        assert kept.execute("SELECT count(*) FROM control_audit").fetchone() == (1,)

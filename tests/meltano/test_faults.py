@@ -15,6 +15,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
 
 import psutil
@@ -215,7 +216,8 @@ def test_a_killed_meltano_blocks_no_rerun(tmp_path: Path) -> None:
         runner.run(J, echo=when("incremental sync", lambda: meltano_of(runner).kill(), after=0.5))
 
     assert not processes_of(tmp_path / "project", "_script.py")
-    [state] = sqlite3.connect(tmp_path / "home" / "meltano.db").execute("SELECT state FROM runs").fetchone()
+    with closing(sqlite3.connect(tmp_path / "home" / "meltano.db")) as database:
+        [state] = database.execute("SELECT state FROM runs").fetchone()
     assert state == "FAIL"
     assert project(tmp_path, tap_config={"rows": 3000}).run(J).status == "succeeded"
     assert set(loaded(tmp_path / "project")) == set(range(1, 3001))
