@@ -9,7 +9,7 @@ from flext_pipelines.errors import InsufficientStockError, InvalidMessageError
 from flext_pipelines.wms.cloud.finding import context, facility_of, item_of, location_of
 from flext_pipelines.wms.cloud.pages import read_all
 from flext_pipelines.wms.cloud.performing import CannotTellError, perform
-from flext_pipelines.wms.cloud.records import required_text
+from flext_pipelines.wms.cloud.records import required_text, whole
 from flext_pipelines.wms.cloud.stock import Stock, available, stock_of
 from flext_pipelines.wms.values import CorrectedStock
 
@@ -50,7 +50,7 @@ def correct(calls: CloudCalls, request: StockCorrection, *, key: str | None) -> 
     body = _body(request, required_text(item, "code"))
 
     def send() -> Sequence[Stock]:
-        calls.change(f"location/{location['id']}/update_active_inventory", body)
+        calls.change(f"location/{whole(location, 'id')}/update_active_inventory", body)
         return _lots(calls, location, item, request)
 
     def look_up() -> Sequence[Stock] | None:

@@ -61,10 +61,12 @@ def quantity(row: Row, name: str) -> Decimal:
     if value is None or value == "":
         return Decimal(0)
     try:
-        number = Decimal(str(value))
-        return number.quantize(_STEP)
+        number = Decimal(str(value)).quantize(_STEP)
     except decimal.InvalidOperation:
         raise _unreadable(row, name, "a number") from None
+    if not number.is_finite():
+        raise _unreadable(row, name, "a number")
+    return number
 
 
 def day(row: Row, name: str) -> dt.date | None:
@@ -99,10 +101,19 @@ def moment(row: Row, name: str) -> dt.datetime | None:
 
 
 def reference_id(row: Row, name: str) -> int | None:
-    """The id of the row that a reference leads to; None when it leads nowhere."""
+    """The id of the row that a reference leads to; None when it leads nowhere.
+
+    Raises:
+        DataDamagedError: It is no number.
+    """
     value = row.get(name)
     inner = value.get("id") if isinstance(value, dict) else value
-    return None if inner is None or inner == "" else int(str(inner))
+    if inner is None or inner == "":
+        return None
+    try:
+        return int(str(inner))
+    except ValueError:
+        raise _unreadable(row, name, "an id") from None
 
 
 def reference_key(row: Row, name: str) -> str | None:
@@ -113,8 +124,9 @@ def reference_key(row: Row, name: str) -> str | None:
 
 
 def _unreadable(row: Row, name: str, wanted: str) -> DataDamagedError:
+    kind = wanted.partition(" ")[2]
     return DataDamagedError(
-        f"A row of Oracle WMS Cloud holds no {wanted.removeprefix('a ')} in {name}: {str(row.get(name))[:60]!r}",
+        f"A row of Oracle WMS Cloud holds no {kind} in {name}: {str(row.get(name))[:60]!r}",
         "Ask Oracle's support: its documentation says that the field is one",
         {"id": row.get("id"), "field": name},
     )

@@ -23,7 +23,7 @@ from flext_pipelines.errors import (
 from flext_pipelines.wms.cloud.finding import context, facility_of, narrowing, one, reference_of
 from flext_pipelines.wms.cloud.pages import read_all
 from flext_pipelines.wms.cloud.performing import perform
-from flext_pipelines.wms.cloud.records import quantity, reference_key, required_text, text, whole
+from flext_pipelines.wms.cloud.records import quantity, reference_id, reference_key, required_text, text, whole
 from flext_pipelines.wms.cloud.stage import call, stage_order
 from flext_pipelines.wms.cloud.statuses import order_lines
 from flext_pipelines.wms.values import OutboundShipment, ShippedLine
@@ -89,7 +89,7 @@ def close_shipment(
         )
     container = one(calls, "oblpn", {"container_nbr": number, **placed}, f"container {number}")
     if container is not None:
-        order = calls.read(f"order_hdr/{_order_id(container)}/")
+        order = calls.read(f"order_hdr/{reference_id(container, 'order_id')}/")
         if order is None:
             raise NotFoundError(f"The order of container {number} is not there", "Look it up in Oracle WMS Cloud")
         if _has_left(container):
@@ -113,12 +113,7 @@ def _order(calls: CloudCalls, number: str, placed: Mapping[str, str]) -> Row | N
 
 
 def _again(calls: CloudCalls, order: Row) -> Row:
-    return calls.read(f"order_hdr/{order['id']}/") or order
-
-
-def _order_id(row: Row) -> int:
-    reference = row.get("order_id")
-    return int(str(reference.get("id") if isinstance(reference, dict) else reference))
+    return calls.read(f"order_hdr/{whole(order, 'id')}/") or order
 
 
 def _asked(request: ShipmentRequest) -> dict[int, Decimal | None]:
@@ -253,7 +248,7 @@ def _ship_container(calls: CloudCalls, container: Row, placed: Mapping[str, str]
         return True
 
     def look_up() -> bool | None:
-        now = calls.read(f"oblpn/{container['id']}/")
+        now = calls.read(f"oblpn/{whole(container, 'id')}/")
         return True if now is not None and _has_left(now, before=container) else None
 
     perform(calls, send, look_up, what=f"the shipping of container {number}", key=key, once_only=True)
@@ -276,7 +271,7 @@ SHIPPED = 90
 
 def _lines(calls: CloudCalls, order: Row, asked: Mapping[int, Decimal | None]) -> list[ShippedLine]:
     found = []
-    rows = order_lines(calls, int(str(order["id"])))
+    rows = order_lines(calls, whole(order, "id"))
     unknown = set(asked) - {whole(row, "seq_nbr") for row in rows}
     if unknown:
         raise NotFoundError(

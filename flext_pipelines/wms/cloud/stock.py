@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from flext_pipelines.wms.cloud.finding import narrowing
 from flext_pipelines.wms.cloud.pages import LARGEST_PAGE, Place, opened, read_page, repeated, sealed
-from flext_pipelines.wms.cloud.records import day, quantity, reference_id, reference_key, required_text
+from flext_pipelines.wms.cloud.records import day, quantity, reference_id, reference_key, required_text, whole
 from flext_pipelines.wms.values import StockPage, StockRow
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ class Stock(NamedTuple):
 def stock_of(row: Row) -> Stock:
     """Read a row of ``entity/inventory``."""
     return Stock(
-        id=int(str(row.get("id"))),
+        id=whole(row, "id"),
         stamp=str(row.get("mod_ts") or ""),
         user=str(row.get("mod_user") or ""),
         facility=reference_key(row, "facility_id"),
@@ -200,5 +200,5 @@ def _in_quarantine(calls: CloudCalls, rows: Sequence[Stock]) -> set[int]:
     for start in range(0, len(wanted), 100):
         part = ",".join(map(str, wanted[start : start + 100]))
         page = read_page(calls, "iblpn", {"id__in": part, "ordering": "id"}, size=100)
-        found |= {int(str(row["id"])) for row in page.rows if row.get("marked_for_qc_flg") in {True, "true", "Y"}}
+        found |= {whole(row, "id") for row in page.rows if row.get("marked_for_qc_flg") in {True, "true", "Y"}}
     return found
