@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 from pydantic import SecretStr
 
-from flext_pipelines.commands.message import MASK
 from flext_pipelines.commands.oud.directory import LoadDirectoryCommand, VerifyDirectoryQuery
 from flext_pipelines.errors import NotFoundError, UsageError
+from flext_pipelines.secrets import MASK
 from flext_pipelines.settings import Settings
 
 TO = "ldaps://directory.example.com:1636"
