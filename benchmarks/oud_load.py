@@ -25,7 +25,7 @@ from flext_pipelines.oud.directory.verify import verify
 from tests.ldap_servers import Ds389, LdapServerMissingError, Slapd, ds389_server, slapd_server
 from tests.oud.directory.sample import migrated, write_files
 
-OF_LDAPADD_ON_SLAPD, OF_LDAPADD_ON_389 = 0.5, 0.7
+OF_LDAPADD = 0.5
 TURNS = 3
 
 Server = Slapd | Ds389
@@ -92,9 +92,9 @@ def measured(
 def measure(*, quick: bool = False) -> list[Figure]:
     """Both servers; one that cannot be had here is told."""
     turns = 2 if quick else TURNS
-    figures = measured("slapd", slapd_server, 5_000 if quick else 20_000, OF_LDAPADD_ON_SLAPD, turns)
+    figures = measured("slapd", slapd_server, 5_000 if quick else 20_000, OF_LDAPADD, turns)
     try:
-        figures += measured("389", ds389_server, 1_000 if quick else 3_000, OF_LDAPADD_ON_389, turns)
+        figures += measured("389", ds389_server, 1_000 if quick else 3_000, OF_LDAPADD, turns)
     except LdapServerMissingError as error:
         figures.append(note("389", f"not measured: {error}"))
     return figures
