@@ -352,18 +352,20 @@ class H2OracleDialect(OracleDialect_oracledb):
     def _check_max_identifier_length(self, connection: sa.Connection) -> int:
         return 128
 
-    def get_table_names(self, connection: Any, schema: str | None = None, **_: Any) -> list[str]:
+    def get_table_names(self, connection: Any, schema: Any = None, dblink: Any = None, **_: Any) -> list[str]:
         """From the standard's dictionary."""
         found = connection.execute(
             sa.text("SELECT LOWER(table_name) FROM information_schema.tables WHERE table_schema = 'public'")
         )
         return [row[0] for row in found]
 
-    def has_table(self, connection: Any, table_name: str, schema: str | None = None, **_: Any) -> bool:
+    def has_table(self, connection: Any, table_name: str, schema: Any = None, dblink: Any = None, **_: Any) -> bool:
         """From the standard's dictionary."""
         return table_name.lower() in self.get_table_names(connection)
 
-    def get_columns(self, connection: Any, table_name: str, schema: str | None = None, **_: Any) -> list[Any]:
+    def get_columns(
+        self, connection: Any, table_name: str, schema: Any = None, dblink: Any = None, **_: Any
+    ) -> list[Any]:
         """Names, from the standard's dictionary; no types."""
         found = connection.execute(
             sa.text(

@@ -132,7 +132,9 @@ def test_stock_is_the_same(backend: WmsBackend) -> None:
     assert by_lot["MILK", "A1"].batch_nbr == "M1"
     assert by_lot["MILK", "A1"].expiry_date == LATER
     assert by_lot["VALVE", "B1"].facility_code == "DC02"
-    by_item = {row.item_code: (row.on_hand, row.allocated, row.available) for row in stock(backend, by="item")}
+    by_item: dict[str, object] = {
+        row.item_code: (row.on_hand, row.allocated, row.available) for row in stock(backend, by="item")
+    }
     assert by_item == {
         "PUMP": (17, 1, 16), "VALVE": (Decimal("37.5"), 2, Decimal("35.5")), "MILK": (9, 0, 9),
     }  # fmt: skip
@@ -191,7 +193,8 @@ def test_an_inbound_shipment_stands(backend: WmsBackend) -> None:
     found = backend.shipment(ShipmentNamed(shipment_nbr="IB1"))
 
     assert (found.direction, found.facility_code, found.closed) == ("inbound", "DC01", False)
-    assert [(line.item_code, line.expected, line.done) for line in found.lines] == [("PUMP", 10, 0), ("VALVE", 4, 0)]
+    lines: list[object] = [(line.item_code, line.expected, line.done) for line in found.lines]
+    assert lines == [("PUMP", 10, 0), ("VALVE", 4, 0)]
 
 
 def test_a_shipment_of_nobody_is_not_found(backend: WmsBackend) -> None:
@@ -215,7 +218,8 @@ def test_a_count_sets_what_was_counted(backend: WmsBackend) -> None:
     assert correct(backend, "VALVE", "A2", actual_qty=28).change == -2
     request = StockCorrection(item_barcode="4001", location_barcode="DOCK", actual_qty=Decimal(3), reason_code="FOUND")
     done = backend.update_inventory(request, actor="ann", key=None)
-    assert (done.item_code, done.before, done.on_hand) == ("PUMP", 0, 3)
+    assert done.item_code == "PUMP"
+    assert (int(done.before), int(done.on_hand)) == (0, 3)
 
 
 @pytest.mark.parametrize(
@@ -306,7 +310,7 @@ def test_damaged_goods_are_on_hand_and_not_available(backend: WmsBackend) -> Non
 
     assert done.lines[0].quarantine_reason == "damaged"
     (row,) = (one for one in stock(backend, item_code="PUMP") if one.quarantined)
-    assert (row.on_hand, row.available) == (2, 0)
+    assert (int(row.on_hand), int(row.available)) == (2, 0)
 
 
 def test_an_order_of_nobody_cannot_be_shipped(backend: WmsBackend) -> None:

@@ -228,6 +228,12 @@ def test_an_alias_leads_to_its_listener(tmp_path: Path) -> None:
     assert "WMSPROD" in error.reason
 
 
+def connection_of(engine: sa.Engine) -> Any:
+    """A new connection, as the engine's pool makes them."""
+    pool: Any = engine.pool
+    return pool._creator()
+
+
 class RecordedCursor:
     """The cursor of :class:`RecordedConnection`."""
 
@@ -269,8 +275,7 @@ def test_a_session_has_a_time_out_and_utc() -> None:
     connect: Any = lambda **_: made  # noqa: E731  a stand-in for oracledb.connect
 
     engine = open_oracle(sa.make_url("oracle+oracledb://wms:hunter2@h/?service_name=S"), QUICK, connect)
-    assert engine.pool._creator is not None  # type: ignore[attr-defined]  # SQLAlchemy's own name of the creator
-    given: Any = engine.pool._creator()  # type: ignore[attr-defined,call-arg]  # the same
+    given = connection_of(engine)
 
     assert given is made
     assert made.call_timeout == 300_000
@@ -286,7 +291,7 @@ def test_a_password_that_expires_soon_is_told(caplog: pytest.LogCaptureFixture) 
     connect: Any = lambda **_: RecordedConnection(warning)  # noqa: E731  a stand-in for oracledb.connect
 
     engine = open_oracle(sa.make_url("oracle+oracledb://wms:hunter2@h/?service_name=S"), QUICK, connect)
-    engine.pool._creator()  # type: ignore[attr-defined,call-arg]  # SQLAlchemy's own name of the creator
+    connection_of(engine)
 
     assert "the password expires soon" in caplog.text
     assert "Set a new password" in caplog.text
@@ -307,7 +312,7 @@ def test_a_session_that_cannot_be_prepared_is_closed() -> None:
 
     engine = open_oracle(sa.make_url("oracle+oracledb://wms:hunter2@h/?service_name=S"), QUICK, connect)
     with pytest.raises(oracledb.OperationalError):
-        engine.pool._creator()  # type: ignore[attr-defined,call-arg]  # SQLAlchemy's own name of the creator
+        connection_of(engine)
     assert made.closed
 
 
@@ -323,7 +328,7 @@ def test_a_connection_that_comes_too_late_is_closed() -> None:
         sa.make_url("oracle+oracledb://wms:hunter2@h/?service_name=S"), OracleOptions(connect_seconds=0.1), connect
     )
     with pytest.raises(oracledb.OperationalError, match="ORA-12170"):
-        engine.pool._creator()  # type: ignore[attr-defined,call-arg]  # SQLAlchemy's own name of the creator
+        connection_of(engine)
     go_on.set()
 
     deadline = time.monotonic() + 5

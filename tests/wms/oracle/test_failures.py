@@ -37,7 +37,7 @@ def database_error(code: int, text: str) -> oracledb.DatabaseError:
     return raised
 
 
-def driver_error(number: int, context: str | None = None, **names: object) -> Exception:
+def driver_error(number: int, context: str = "", **names: Any) -> Exception:
     """The exception that python-oracledb raises for itself."""
     error = _create_err(number, context, **names)
     kind: Any = error.exc_type

@@ -1,7 +1,7 @@
 """A live Oracle Database: what no stand-in can show. Runs when ``FLEXT_TEST_ORACLE_URL`` is set.
 
 The user of that URL needs CREATE SESSION, CREATE TABLE and a quota; its schema must hold no tables of our names. The
-facts of ``test_same_facts`` and ``test_statements`` run on it too.
+facts of ``test_same_*`` and ``test_statements`` run on it too.
 """
 
 from __future__ import annotations

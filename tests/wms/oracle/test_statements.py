@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
     from tests.wms.warehouse import Warehouse
 
-DIALECT = OracleDialect_oracledb()
+DIALECT: sa.Dialect = OracleDialect_oracledb()  # type: ignore[no-untyped-call]  # SQLAlchemy's own
 LATER = dt.date(2030, 1, 1)
 SORTS = ("ord_date", "-ord_date", "mod_ts", "-mod_ts", "order_nbr", "-order_nbr")
 
