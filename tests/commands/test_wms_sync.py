@@ -45,6 +45,8 @@ def bus(server: Running, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Ite
     assert (PROJECT / ".meltano" / "extractors" / "tap-oracle-wms").is_dir(), "flext plugins install all"
     for name, value in {"BASE_URL": server.url, "USERNAME": "mock", "PASSWORD": "mock"}.items():
         monkeypatch.setenv(f"TAP_ORACLE_WMS_{name}", value)
+    # The run reads its settings from the environment, as every process that Dagster starts does.
+    monkeypatch.setenv("FLEXT_HOME", str(tmp_path / "home"))
     made = build_bus(Settings(home=tmp_path / "home", actor="tester", meltano_project_root=PROJECT))
     yield made
     made.close()
