@@ -47,12 +47,12 @@ def dev(arguments: tuple[str, ...]) -> None:
       flext dagster dev
       flext dagster dev --port 3001
     """
-    from flext_pipelines.runs.home import prepare_home
+    from flext_pipelines.runs.home import prepare_home, write_workspace
     from flext_pipelines.settings import environment
 
     path = prepare_home(settings())
     program = Path(sys.executable).parent / "dagster"
-    words = [str(program), "dev", "-m", "flext_pipelines.definitions", *arguments]
+    words = [str(program), "dev", "-w", str(write_workspace(settings(), Path.cwd())), *arguments]
     if not any(word in {"-h", "--host"} for word in arguments):
         words += ["--host", "127.0.0.1"]
     # A script's `flext dagster dev &` comes with Ctrl-C ignored, and Dagster would then ignore SIGTERM as well:

@@ -3,8 +3,8 @@
 The file is generated from the settings whenever a run is launched, so that a changed setting takes effect and a
 moved home keeps working. A file that someone edited by hand is recognised by its fingerprint and left alone.
 
-What belongs here: the file's content, with the reason of each value, and writing it. What does not: opening the
-instance (``instance``).
+What belongs here: the content of the files that Dagster is started with, with the reason of each value, and writing
+them. What does not: opening the instance (``instance``).
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Literal
 
 from flext_pipelines.errors import ConfigError
-from flext_pipelines.runs.location import POSTGRES_URL_VARIABLE
+from flext_pipelines.runs.location import CODE_LOCATION, DEFINITIONS_MODULE, POSTGRES_URL_VARIABLE
 from flext_pipelines.settings import Settings, environment, make_private
 
 log = logging.getLogger("flext.runs")
@@ -56,12 +56,50 @@ def prepare_home(settings: Settings) -> Path:
         elif state != "generated":
             _replace(home / "dagster.yaml", dagster_yaml(settings))
     except OSError as error:
-        raise ConfigError(
-            f"The Dagster home {home} cannot be written: {error.strerror}",
-            "Set FLEXT_HOME to a folder that this user may write",
-            {"folder": str(home)},
-        ) from error
+        raise _cannot_be_written(home, error) from error
     return home
+
+
+def write_workspace(settings: Settings, working_directory: Path) -> Path:
+    """Write a ``workspace.yaml`` into the Dagster home, for a server that is started outside of the checkout.
+
+    It names the location as the checkout's own file and our launches do. Dagster keeps the state of schedules and
+    sensors, and the origin of a run, by that name: ``dagster dev -m`` would name it by its module, show schedules that
+    are on as off, and not re-execute runs of the shell.
+
+    Args:
+        settings: Name the home.
+        working_directory: Where modules are found that are not installed, as with ``dagster dev -m``.
+
+    Returns:
+        The file.
+
+    Raises:
+        ConfigError: The folder or file cannot be written.
+    """
+    import yaml
+
+    module = {
+        "module_name": DEFINITIONS_MODULE,
+        "location_name": CODE_LOCATION,
+        "working_directory": str(working_directory.absolute()),
+    }
+    home = settings.dagster_home.absolute()
+    file = home / "workspace.yaml"
+    try:
+        make_private(home)
+        _replace(file, yaml.safe_dump({"load_from": [{"python_module": module}]}, sort_keys=False, allow_unicode=True))
+    except OSError as error:
+        raise _cannot_be_written(home, error) from error
+    return file
+
+
+def _cannot_be_written(home: Path, error: OSError) -> ConfigError:
+    return ConfigError(
+        f"The Dagster home {home} cannot be written: {error.strerror}",
+        "Set FLEXT_HOME to a folder that this user may write",
+        {"folder": str(home)},
+    )
 
 
 def home_state(settings: Settings) -> HomeState:
@@ -200,7 +238,7 @@ def _fingerprint(body: str) -> str:
 
 def _replace(file: Path, text: str) -> None:
     """Write beside the file, then put it in its place: a reader never sees half of it."""
-    handle, name = tempfile.mkstemp(dir=file.parent, prefix=".dagster.yaml.")
+    handle, name = tempfile.mkstemp(dir=file.parent, prefix=f".{file.name}.")
     try:
         with os.fdopen(handle, "w", encoding="utf-8") as stream:
             stream.write(text)
