@@ -84,7 +84,8 @@ def connect_arguments(url: URL, options: OracleOptions) -> dict[str, object]:
     given |= _address(url, query)
     if options.wallet_location is not None:
         _refuse_missing_wallet(options.wallet_location)
-        given |= {"wallet_location": str(options.wallet_location), "config_dir": str(options.wallet_location)}
+        given["wallet_location"] = str(options.wallet_location)
+        given.setdefault("config_dir", str(options.wallet_location))
     if options.wallet_password is not None:
         given["wallet_password"] = options.wallet_password.get_secret_value()
     return {"tcp_connect_timeout": options.connect_seconds, "program": "flext", **given}

@@ -401,3 +401,5 @@ def test_a_wallet_is_where_aliases_are_looked_for_too(tmp_path: Path) -> None:
 
     assert arguments["wallet_location"] == arguments["config_dir"] == str(tmp_path)
     assert arguments["wallet_password"] == "w"
+    elsewhere = sa.make_url("oracle+oracledb://u:p@wms_high?config_dir=/etc/oracle")
+    assert connect_arguments(elsewhere, OracleOptions(wallet_location=tmp_path))["config_dir"] == "/etc/oracle"
