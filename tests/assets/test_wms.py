@@ -13,12 +13,17 @@ import duckdb
 import matplotlib.image
 import pytest
 
+from flext_pipelines.assets.blocks import BlockPlan
 from flext_pipelines.assets.bus import BUS
 from flext_pipelines.assets.location import load_definitions
+from flext_pipelines.assets.pipelines import freshness_by_stream
 from flext_pipelines.assets.transforms import PLOT, Mart, mart_asset, read_marts
 from flext_pipelines.bootstrap import build_bus
+from flext_pipelines.errors import ConfigError
+from flext_pipelines.meltano.catalogue import Pipeline
 from flext_pipelines.runs.location import Meta, tap_pool
 from flext_pipelines.settings import Settings
+from tests.assets.catalogues import el
 
 PROJECT = Path(__file__).parents[2] / "meltano"
 MARTS = {mart.path[-1]: mart for mart in read_marts(PROJECT)}
@@ -225,10 +230,28 @@ def test_every_mart_shows_a_picture(
 
 def test_a_plot_that_is_none_is_refused_with_its_file(tmp_path: Path) -> None:
     """The kind must be bar or line."""
-    from flext_pipelines.errors import ConfigError
-
     (tmp_path / "transforms").mkdir()
     (tmp_path / "transforms" / "a.sql").write_text("-- deps: x/y\n-- plot: pie SELECT 1\nSELECT 1 FROM y\n")
 
     with pytest.raises(ConfigError, match=r"a\.sql.*neither `bar SELECT"):
         read_marts(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "streams", ["soon", {"item": "soon"}, {"item": {"weeks": 1}}, {"item": {"hours": 0}}, {"item": {"hours": "2"}}]
+)
+def test_a_freshness_that_is_none_is_refused_with_its_pipeline(streams: Any) -> None:
+    """Of a single stream as of a whole pipeline."""
+    pipeline = Pipeline(name="daily", annotations={"freshness": {"hours": 24, "streams": streams}})
+
+    with pytest.raises(ConfigError, match="daily is not"):
+        freshness_by_stream(pipeline)
+
+
+def test_pipelines_share_a_pool_only_when_they_say_so() -> None:
+    """Else the blocks of one tap take turns."""
+    block = el("tap-a", "target-b")
+    own = BlockPlan(owner=Pipeline(name="own"), op="own", block=block)
+    shared = BlockPlan(owner=Pipeline(name="shared", annotations={"pool": "both"}), op="shared", block=block)
+
+    assert (own.pool, shared.pool) == ("tap-a", "both")
