@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from flext_pipelines.meltano.lines import clip
 from flext_pipelines.meltano.log import Side
 from flext_pipelines.meltano.running import Ending
+from flext_pipelines.meltano.said import is_python_warning
 from flext_pipelines.meltano.tally import BlockTally, PluginWords, Tally
 
 _STATE_ID = re.compile(r"[^:]*:(?P<tap>[^:]+)-to-(?P<target>[^:]+)")
@@ -103,6 +104,17 @@ def _words_of_plugin(plugin: PluginWords) -> list[str]:
         if line.startswith("Traceback (most recent call last)"):
             return lines[-1:] if number < len(lines) - 1 else []
     return [line for line in lines if _COMPLAINT.search(line)][-3:]
+
+
+def last_lines(block: BlockTally, side: Side) -> list[str]:
+    """The end of what a plugin said that named no error.
+
+    Meltano logs plain lines of a plugin at level info, whatever they are (output_logger.py), and a sentence such as
+    *The setting 'path' is missing* has none of the words that a complaint is known by.
+    """
+    plugin = block.speaker(side)
+    lines = plugin.lines if plugin else ()
+    return [line for line in lines if line.strip() and not line[0].isspace() and not is_python_warning(line)][-2:]
 
 
 def quoted(lines: Sequence[str]) -> str:

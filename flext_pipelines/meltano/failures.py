@@ -16,6 +16,7 @@ from collections.abc import Mapping
 from flext_pipelines.errors import (
     AlreadyRunningError,
     CommandBlockFailedError,
+    ConfigError,
     ExtractFailedError,
     FlextError,
     LoadFailedError,
@@ -34,6 +35,7 @@ from flext_pipelines.meltano.evidence import (
     Evidence,
     how,
     kept,
+    last_lines,
     name_of,
     quoted,
     stream_of,
@@ -49,6 +51,9 @@ _CANNOT_START = re.compile(r"Cannot start plugin (?P<name>[^:\s]+): (?P<why>.*)"
 # What UnknownCommandError says: the command that was asked for, and those that the plugin has (plugin_invoker.py).
 _NO_COMMAND = re.compile(r"Command '(?P<command>[^']*)' could not be found\. \S+ '(?P<plugin>[^']*)' (?P<rest>[^\n]*)")
 _REFUSES_SETTINGS = re.compile(r"ConfigValidationError|Config validation failed|PluginConfigError", re.IGNORECASE)
+# Meltano ends a block whose tap writes a line longer than half its buffer (block/future_utils.py); its words say sizes.
+_TOO_LONG = "Output line length limit exceeded"
+_SIZES = re.compile(r"message size limit")
 _NO_ROOM = re.compile(r"No space left on device|ENOSPC|disk (?:is )?full|database or disk is full", re.IGNORECASE)
 
 
@@ -113,6 +118,8 @@ def _block_failed(evidence: Evidence, block: BlockTally) -> FlextError:
         return _command_failed(evidence, block, reason)
     if reason.startswith("Cannot start plugin"):
         return _cannot_start(evidence, block, reason)
+    if reason.startswith(_TOO_LONG):
+        return _too_long(evidence, block)
     mappers = {name: code for name, code in codes.items() if name not in {"extractors", "loaders"}}
     if mappers or "ntermediate block" in reason or "Mappers failed" in reason:
         return _mapper_failed(evidence, block, mappers)
@@ -157,10 +164,23 @@ def _plugin_failed(kind: type[FlextError], evidence: Evidence, block: BlockTally
         return StorageFullError(
             reason, f"Free some space where {name} writes, then run again. {BOOKMARK_KEPT}", details
         )
-    advice = "Look at what it says" if said else "It says nothing; look at the raw log of the run"
+    advice = "Look at what it says" if said else "It names no error; look at the raw log of the run"
+    if not said and 0 < code < 128:
+        reason += f". It last said{quoted(last)}" if (last := last_lines(block, side)) else ""
     if code in {-signal.SIGKILL, 128 + signal.SIGKILL}:
         advice = "Somebody or something killed it: look whether memory ran out"
     return kind(reason, f"{advice}, then run again. {BOOKMARK_KEPT}", details)
+
+
+def _too_long(evidence: Evidence, block: BlockTally) -> ConfigError:
+    tap = name_of(block, "tap")
+    return ConfigError(
+        f"Tap {tap} wrote a message that is longer than Meltano passes on"
+        f"{quoted([line for line in evidence.tally.errors if _SIZES.search(line)])}",
+        "Set `elt: {buffer_size: BYTES}` in meltano.yml to at least double the longest message (it is 104857600 where "
+        f"nothing is set), then run again. {BOOKMARK_KEPT}",
+        evidence.details | {"plugin": tap, "state_id": block.state_id, "setting": "elt.buffer_size"},
+    )
 
 
 def _mapper_failed(evidence: Evidence, block: BlockTally, codes: Mapping[str, int]) -> FlextError:

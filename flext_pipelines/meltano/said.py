@@ -28,12 +28,17 @@ def complaints(stderr: str) -> list[str]:
         try:
             record = json.loads(line)
         except ValueError:
-            if line.strip() and not _WARNING.search(line):
+            if line.strip() and not is_python_warning(line):
                 plain.append(line.strip())
             continue
         if isinstance(record, dict) and record.get("level") in {"error", "critical"}:
             errors.append(str(record.get("message") or record.get("event") or "").strip())
     return (errors or plain)[-_MOST_COMPLAINTS:]
+
+
+def is_python_warning(line: str) -> bool:
+    """Whether Python says it, at its exit or before, and not the plugin."""
+    return _WARNING.search(line) is not None
 
 
 def words_of(line: str) -> list[str]:
