@@ -2,7 +2,7 @@
 
 import base64
 import io
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -87,7 +87,7 @@ def test_it_runs_every_two_hours_and_every_week(definitions: dg.Definitions) -> 
     assert crons["wms_full_weekly"] == "0 0 * * 0"
 
 
-TABLES = {
+TABLES: Mapping[str, tuple[str, Sequence[tuple[object, ...]]]] = {
     "item": (
         "id BIGINT, code VARCHAR, description VARCHAR, unit_cost DECIMAL(38,12)",
         [(1, "A", "lamp", "2.5"), (2, "B", "pump", None)],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -57,7 +58,7 @@ def _rows(tmp_path: Path, query: str) -> list[tuple[Any, ...]]:
         return connection.execute(query).fetchall()
 
 
-def _health(bus: Bus) -> dict[str, str]:
+def _health(bus: Bus) -> Mapping[str, str]:
     answer: SyncHealth = bus.send(GetSyncHealthQuery()).unwrap()
     return {probe.name: probe.health for probe in answer.probes} | {"all": answer.health}
 

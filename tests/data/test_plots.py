@@ -35,7 +35,8 @@ class NoTables:
 def pixels(plot: Plot) -> np.ndarray:
     """The picture as numbers: height, width, red green blue."""
     shown: np.ndarray = matplotlib.image.imread(io.BytesIO(base64.b64decode(plot.png)), format="png")
-    return np.rint(shown[:, :, :3] * 255).astype(int)
+    whole: np.ndarray = np.rint(shown[:, :, :3] * 255).astype(int)
+    return whole
 
 
 def amount(plot: Plot, colour: tuple[int, int, int]) -> int:

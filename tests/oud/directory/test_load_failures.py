@@ -152,8 +152,8 @@ def test_a_write_into_a_server_that_stopped_ends_in_time(slapd: Slapd, tmp_path:
     from flext_pipelines.oud.ldif.writer import new_ldif_file
 
     with new_ldif_file(path) as writer:
-        for _, dn, pairs in entries:
-            writer.write_entry(dn.encode(), [(name.encode(), value) for name, value in pairs])
+        for _, name_of, pairs in entries:
+            writer.write_entry(name_of.encode(), [(name.encode(), value) for name, value in pairs])
         dn = entries[-1][1].encode().replace(b"cn=", b"cn=big ", 1)
         writer.write_entry(dn, [(b"objectClass", b"organizationalRole"), (b"description", big)])
     target = target_of(slapd, timeout_seconds=1, connect_seconds=1, patience_seconds=1)

@@ -11,8 +11,9 @@ from flext_pipelines.errors import DirectoryRefusedError, ForbiddenError, Perman
 from flext_pipelines.oud.directory.result_codes import TABLE, Answer, code_of, record_error, work_error
 
 OF_THE_LIBRARY = sorted({
-    found.errnum for _, found in inspect.getmembers(ldap)
-    if inspect.isclass(found) and issubclass(found, ldap.LDAPError) and getattr(found, "errnum", None) is not None
+    number for _, found in inspect.getmembers(ldap)
+    if inspect.isclass(found) and issubclass(found, ldap.LDAPError)
+    and (number := getattr(found, "errnum", None)) is not None
 })  # fmt: skip
 RFC_4511 = [*range(9), *range(10, 15), *range(16, 22), *range(32, 37), *range(48, 55), *range(64, 70), 71, 80]
 MAY_PASS = {3, 11, 51, 52, 113, 118, -1, -5, -11, -18}

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import pytest
 
-from flext_pipelines.oud.schema.elements import write_definition
+from flext_pipelines.oud.schema.elements import AttributeType, ObjectClass, write_definition
 from flext_pipelines.oud.schema.migrate import SchemaMigration
 from tests.oud.schema.made import ARC, SYNTAX, TEXT, attribute, migrated, object_class, serious, told
 
 
 def only(found: SchemaMigration) -> str:
     """The one definition that is written, without its OID and name."""
-    (element,) = (*found.attributes, *found.classes)
+    elements: list[AttributeType | ObjectClass] = [*found.attributes, *found.classes]
+    (element,) = elements
     return write_definition(element).partition(f"'{element.name}' ")[2].removesuffix(" )")
 
 
