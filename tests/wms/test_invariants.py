@@ -44,7 +44,7 @@ class WarehouseMachine(RuleBasedStateMachine):
         kept = sum((qty for picks in self.kept.values() for (name, _), qty in picks if name == item), Decimal(0))
         return there - kept
 
-    def kept_at(self, place: tuple[str, str]) -> Decimal:
+    def kept_at(self, place: tuple[str, str | None]) -> Decimal:
         """What the model keeps of one place."""
         return sum((qty for picks in self.kept.values() for at, qty in picks if at == place), Decimal(0))
 
@@ -90,7 +90,7 @@ class WarehouseMachine(RuleBasedStateMachine):
     def ship(self, lines: list[tuple[str, Decimal]], policy: str) -> str:
         """An order comes and stock is kept for it, all of it or what there is."""
         self.keys += 1
-        order = self.warehouse.order(f"SO{self.keys}", *lines)  # type: ignore[arg-type]  decimals are numbers
+        order = self.warehouse.order(f"SO{self.keys}", *lines)
         wanted = {item: sum(qty for name, qty in lines if name == item) for item, _ in lines}
         short = any(qty > self.free(item) for item, qty in wanted.items())
         nothing = all(self.free(item) <= 0 for item in wanted)
@@ -126,7 +126,7 @@ class WarehouseMachine(RuleBasedStateMachine):
         """What the warehouse shows is what the model has."""
         shown = {(row.item_code, row.location_barcode): row for row in self.warehouse.stock()}
         assert {place: row.on_hand for place, row in shown.items()} == self.on_hand
-        assert all(row.allocated == self.kept_at(place) for place, row in shown.items())  # type: ignore[arg-type]  rows by lot have places
+        assert all(row.allocated == self.kept_at(place) for place, row in shown.items())
 
     @invariant()
     def adds_up(self) -> None:

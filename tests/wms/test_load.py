@@ -19,7 +19,7 @@ import pytest
 from pydantic import SecretStr
 
 from tests.wms import load_worker
-from tests.wms.warehouse import Warehouse
+from tests.wms.warehouse import NOW, Warehouse
 
 if TYPE_CHECKING:
     from multiprocessing.context import ForkServerProcess
@@ -47,7 +47,7 @@ def fill(warehouse: Warehouse) -> None:
             [
                 {
                     "id": 1_000 + number, "facility_id": 1, "company_id": 1, "order_nbr": f"SO{number}",
-                    "order_type": "X", "status_id": 0, "priority": 1, "ord_date": load_worker.NOW,
+                    "order_type": "X", "status_id": 0, "priority": 1, "ord_date": NOW,
                 }
                 for number in numbers
             ],

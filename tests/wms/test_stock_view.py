@@ -13,6 +13,8 @@ from flext_pipelines.wms.requests import StockFilter
 from tests.wms.warehouse import TODAY
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from tests.wms.warehouse import Warehouse
 
 FUTURE = TODAY + dt.timedelta(days=30)
@@ -70,7 +72,8 @@ def test_filters_go_together(stocked: Warehouse, by: str, filters: dict[str, str
 @pytest.mark.parametrize("by", ["lot", "location", "item"])
 def test_pages_are_the_whole(stocked: Warehouse, by: str) -> None:
     """Page after page of one row gives what one large page gives, each row once."""
-    rows, cursor = [], None
+    rows: list[object] = []
+    cursor = None
     while True:
         page = stocked.backend.inventory(StockFilter.model_validate({"by": by, "limit": 1, "cursor": cursor}))
         rows += page.rows
@@ -104,12 +107,13 @@ def test_a_page_goes_on_where_it_was_whatever_happens_before_it(stocked: Warehou
         lambda _: "A",
     ],
 )
-def test_a_changed_cursor_is_refused(stocked: Warehouse, spoil: object) -> None:
+def test_a_changed_cursor_is_refused(stocked: Warehouse, spoil: Callable[[str], str]) -> None:
     """Cut off, prolonged, altered or made up: none of them is taken for a place."""
-    page = stocked.backend.inventory(StockFilter(limit=1))
+    cursor = stocked.backend.inventory(StockFilter(limit=1)).next_cursor
+    assert cursor is not None
 
     with pytest.raises(CursorRefusedError, match="not one of ours"):
-        stocked.backend.inventory(StockFilter(limit=1, cursor=spoil(page.next_cursor)))  # type: ignore[operator]  one of the above
+        stocked.backend.inventory(StockFilter(limit=1, cursor=spoil(cursor)))
 
 
 def test_a_cursor_belongs_to_its_question(stocked: Warehouse) -> None:

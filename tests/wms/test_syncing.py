@@ -26,10 +26,7 @@ def test_a_stream_has_its_own_freshness_or_that_of_the_pipeline() -> None:
 
 def test_health_is_that_of_the_worst_probe() -> None:
     """Degraded is not healthy, and no probe at all proves nothing."""
-    good, poor, bad = (
-        Probe(name=name, health=name, detail="")  # type: ignore[arg-type]  # its names are the three healths
-        for name in ("healthy", "degraded", "unhealthy")
-    )
+    good, poor, bad = (Probe(name=name, health=name, detail="") for name in ("healthy", "degraded", "unhealthy"))
 
     assert SyncHealth.of([good, good]).health == "healthy"
     assert SyncHealth.of([good, poor]).health == "degraded"

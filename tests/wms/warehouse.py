@@ -105,7 +105,7 @@ class Warehouse:
         past = DatabaseBackend(self.engine, clock=lambda: NOW - dt.timedelta(days=1000))
         return past.update_inventory(request, actor="tester", key=None)
 
-    def order(self, number: str, *lines: tuple[str, float], facility: int = 1) -> str:
+    def order(self, number: str, *lines: tuple[str, float | Decimal], facility: int = 1) -> str:
         """An order with its lines."""
         header = self.number()
         self.insert(
