@@ -47,7 +47,7 @@ from flext_pipelines.errors import AlreadyRunningError, ConflictError, DataDamag
 from flext_pipelines.settings import make_private
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
 
 _INCOMING = ".incoming-"
@@ -148,24 +148,14 @@ class LandingZone:
         """
         manifest = self.read(dataset, version)
         folder = self.folder(manifest)
-        problems = []
         expected = {part.name: part for part in _files_of(manifest)}
-        for name, part in expected.items():
-            path = folder / name
-            if not path.is_file():
-                problems.append(f"{name} is missing")
-            elif path.stat().st_size != part.bytes or sha256_of(path) != part.sha256:
-                problems.append(f"{name} was changed after it was written")
+        problems = changed_files(folder, expected.values())
         present = {entry.name for entry in folder.iterdir()} - {MANIFEST}
         problems += [f"{name} is not in the manifest" for name in sorted(present - set(expected))]
         if total_checksum(manifest.parts, manifest.columns) != manifest.checksum:
             problems.append("the manifest's total checksum does not follow from its parts")
         if problems:
-            raise DataDamagedError(
-                f"Dataset {manifest.reference} is damaged: {'; '.join(problems)}",
-                "Extract or transform it again",
-                {"dataset": dataset, "version": manifest.version, "problems": problems},
-            )
+            raise damaged(manifest.reference, problems)
         return manifest
 
     def with_key(self, dataset: str, key: str | None, request: str) -> Manifest | None:
@@ -303,3 +293,24 @@ def _remove_leftovers(folder: Path) -> list[str]:
     for name in left:
         shutil.rmtree(folder / name, ignore_errors=True)
     return left
+
+
+def changed_files(folder: Path, parts: Iterable[Part]) -> list[str]:
+    """What is wrong with files of a version, each compared with its manifest byte for byte; empty when all is well."""
+    problems = []
+    for part in parts:
+        path = folder / part.name
+        if not path.is_file():
+            problems.append(f"{part.name} is missing")
+        elif path.stat().st_size != part.bytes or sha256_of(path) != part.sha256:
+            problems.append(f"{part.name} was changed after it was written")
+    return problems
+
+
+def damaged(reference: DataReference, problems: Sequence[str]) -> DataDamagedError:
+    """The error of a version whose files are not what was written."""
+    return DataDamagedError(
+        f"Dataset {reference} is damaged: {'; '.join(problems)}",
+        "Extract or transform it again",
+        {"dataset": reference.dataset, "version": reference.version, "problems": list(problems)},
+    )

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Protocol
 
 from flext_pipelines.data.dataset import MANIFEST
 from flext_pipelines.data.engine import DEFAULT_MEMORY, Engine
-from flext_pipelines.data.storage import read_lock
+from flext_pipelines.data.landing import changed_files, damaged
+from flext_pipelines.data.storage import read_lock, storage_errors
 from flext_pipelines.errors import ConfigError, NotFoundError
 
 if TYPE_CHECKING:
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 
     import pyarrow as pa
 
-    from flext_pipelines.data.dataset import DataReference
+    from flext_pipelines.data.dataset import DataReference, Part
     from flext_pipelines.data.landing import LandingZone
 
 
@@ -46,12 +47,14 @@ class Origin:
         files: Parquet files in order; empty for a table.
         checksum: Of the dataset; None for files and tables.
         manifest: Of the dataset; who reads it holds a lock on that file, so that retention leaves the version alone.
+        parts: Of the dataset: what each file must be.
     """
 
     reference: DataReference
     files: tuple[Path, ...]
     checksum: str | None
     manifest: Path | None = None
+    parts: tuple[Part, ...] = ()
 
 
 def origin_of(landing: LandingZone, reference: DataReference) -> Origin:
@@ -63,7 +66,7 @@ def origin_of(landing: LandingZone, reference: DataReference) -> Origin:
     if reference.dataset is not None:
         manifest = landing.resolve(reference)
         place = landing.folder(manifest) / MANIFEST
-        return Origin(manifest.reference, landing.files(manifest), manifest.checksum, place)
+        return Origin(manifest.reference, landing.files(manifest), manifest.checksum, place, manifest.parts)
     files = tuple(Path(file) for file in reference.files)
     for file in files:
         if not file.is_file():
@@ -85,11 +88,17 @@ def engine_with(
     Raises:
         ConfigError: A table is named, and there is no warehouse.
         NotFoundError: A version was removed meanwhile.
+        DataDamagedError: A file of a dataset is not what was written. Another whole Parquet file in its place would
+            be read without a word, and its rows counted as those of the version.
     """
     with ExitStack() as held:
         for origin in origins.values():
             if origin.manifest is not None:
                 held.enter_context(_being_read(origin.reference, origin.manifest))
+                with storage_errors(origin.manifest.parent):
+                    problems = changed_files(origin.manifest.parent, origin.parts)
+                if problems:
+                    raise damaged(origin.reference, problems)
         with _opened(scratch, origins, tables, threads, memory) as engine:
             yield engine
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from flext_pipelines.data.dataset import DataReference
@@ -21,6 +22,7 @@ from flext_pipelines.data.warehouse.target import TableName
 from flext_pipelines.errors import (
     ConfigError,
     ContractBrokenError,
+    DataDamagedError,
     FlextError,
     LoadFailedError,
     NotFoundError,
@@ -101,6 +103,29 @@ def test_values_arrive_exactly(bring: Callable[..., Load], keep: Keep, url: str)
     assert row[4:10] == (0.1, True, "ü ' \" \\ \n", b"\x00\xff", date(1, 1, 1), moment)
     assert row[10].astimezone(UTC).replace(tzinfo=None) == moment
     assert row[11:] == (time(23, 59, 59, 999999), "[1,2]", None)
+
+
+@pytest.mark.parametrize("damage", ["replaced", "cut off", "missing"])
+def test_files_that_are_not_what_was_written_are_not_loaded(
+    bring: Callable[..., Load], keep: Keep, landing: LandingZone, url: str, damage: str
+) -> None:
+    """Another Parquet file in the place of a version's own is a fault of the dataset, and its rows are nobody's."""
+    version = keep("data", FIRST)
+    part = landing.files(landing.resolve(version))[0]
+    match damage:
+        case "replaced":
+            pq.write_table(FIRST.slice(0, 1), part)
+        case "cut off":
+            part.write_bytes(part.read_bytes()[:-5])
+        case "missing":
+            part.unlink()
+
+    with pytest.raises(DataDamagedError, match=part.name) as caught:
+        bring(version)
+
+    assert caught.value.details["version"]
+    with pytest.raises(FlextError):
+        held(url)
 
 
 def test_append_adds_each_version_once(bring: Callable[..., Load], keep: Keep, url: str) -> None:
