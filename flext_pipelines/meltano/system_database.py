@@ -16,13 +16,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 from uuid import UUID
 
-from flext_pipelines.errors import UnavailableError
+from flext_pipelines.errors import DataDamagedError, UnavailableError
 
 if TYPE_CHECKING:
     from pydantic import SecretStr
 
 _SQLITE = "sqlite:///"
 _BUSY_SECONDS = 10.0
+_DAMAGED = {sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT}
+_PRIMARY = 0xFF
+"""An extended result code of SQLite holds the primary one in its last byte."""
 
 
 class _Statements(Protocol):
@@ -40,6 +43,7 @@ def stored_states(url: SecretStr, state_ids: Sequence[str]) -> dict[str, dict[st
 
     Raises:
         UnavailableError: The database does not answer.
+        DataDamagedError: Its file is no database any more.
     """
     found: dict[str, dict[str, object]] = {}
     with _connected(url) as database:
@@ -68,6 +72,7 @@ def end_runs(url: SecretStr, run_ids: Sequence[str], state_ids: Sequence[str] = 
 
     Raises:
         UnavailableError: The database does not answer.
+        DataDamagedError: Its file is no database any more.
     """
     count = 0
     with _connected(url) as database:
@@ -149,6 +154,14 @@ def _sqlite(file: Path) -> Iterator[_Statements | None]:
             tables = connection.execute("SELECT count(*) FROM sqlite_master WHERE name IN ('state', 'runs')")
             yield _Sqlite(connection) if tables.fetchone()[0] == 2 else None
     except sqlite3.Error as error:
+        # A driver's own errors ("Cannot operate on a closed database") have no code.
+        if getattr(error, "sqlite_errorcode", 0) & _PRIMARY in _DAMAGED:
+            raise DataDamagedError(
+                f"Meltano's system database {file} is damaged: {error}",
+                "Stop what uses it, then restore it from a backup; without one move it aside, and the next run of each "
+                "pipeline reads everything again",
+                {"database": str(file)},
+            ) from error
         raise _unavailable(str(file), str(error)) from error
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from pydantic import SecretStr
 
-from flext_pipelines.errors import AlreadyRunningError, NotFoundError, UnavailableError, UsageError
+from flext_pipelines.errors import AlreadyRunningError, DataDamagedError, NotFoundError, UnavailableError, UsageError
 from flext_pipelines.meltano import state_store, system_database
 from flext_pipelines.meltano.argv import meltano_argv
 from flext_pipelines.meltano.environment import child_environment
@@ -168,14 +168,15 @@ def test_a_state_in_use_is_not_edited(tmp_path: Path) -> None:
 
 
 def test_a_database_that_is_none_is_named(tmp_path: Path) -> None:
-    """With its place and what to check."""
+    """With its place and what is lost without a backup; no second try mends it."""
     project = opened(write_project(tmp_path / "project"), tmp_path)
     (tmp_path / "meltano.db").write_bytes(b"no database" * 100)
 
-    with pytest.raises(UnavailableError, match=r"meltano\.db cannot be read") as caught:
+    with pytest.raises(DataDamagedError, match=r"meltano\.db is damaged: file is not a database") as caught:
         read_states(project, ["dev:a-to-b"])
 
-    assert "FLEXT_MELTANO_DATABASE_URL" in caught.value.instruction
+    assert not caught.value.retryable
+    assert "restore it from a backup" in caught.value.instruction
 
 
 def test_a_server_that_is_gone_is_named_without_its_password(tmp_path: Path) -> None:

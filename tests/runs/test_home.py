@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 import yaml
 
-from flext_pipelines.errors import ConfigError
+from flext_pipelines.errors import ConfigError, DataDamagedError
 from flext_pipelines.runs.home import home_state, prepare_home
 from flext_pipelines.runs.instance import open_instance
 from flext_pipelines.settings import Settings
@@ -138,3 +138,16 @@ def test_dagster_takes_the_file_as_it_is_meant(settings: Settings) -> None:
         )
         assert not instance.telemetry_enabled
         assert not instance.nux_enabled
+
+
+def test_a_damaged_run_storage_is_named(settings: Settings) -> None:
+    """Whoever launches is told which storage it is and what to restore; no second try mends it."""
+    home = prepare_home(settings)
+    (home / "history").mkdir()
+    (home / "history" / "runs.db").write_bytes(b"no database" * 100)
+
+    with pytest.raises(DataDamagedError, match=r"is damaged: file is not a database") as caught:
+        open_instance(settings)
+
+    assert str(home) in caught.value.reason
+    assert "backup" in caught.value.instruction

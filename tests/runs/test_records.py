@@ -12,7 +12,7 @@ import dagster as dg
 import pytest
 from dagster import DagsterRunStatus
 
-from flext_pipelines.errors import UnavailableError
+from flext_pipelines.errors import DataDamagedError, UnavailableError
 from flext_pipelines.runs.home import prepare_home
 from flext_pipelines.runs.instance import open_instance
 from flext_pipelines.runs.instance_records import InstanceRecords
@@ -241,7 +241,7 @@ def test_a_broken_file_is_an_error_with_its_name(settings: Settings) -> None:
     folder = prepare_home(settings) / "history"
     (folder / "runs.db").write_text("this is no database, whatever its name says")
 
-    with pytest.raises(UnavailableError, match=r"runs\.db"):
+    with pytest.raises(DataDamagedError, match=r"runs\.db"):
         open_records(settings)
 
 
