@@ -96,7 +96,8 @@ def judge_problems(answer: object) -> None:
     report = cast("ValidationReport", answer)
     if not report.ok:
         errors = sum(1 for one in report.problems if one.severity == "error")
-        raise ConfigError(f"The project's configuration has {errors} errors", "Each is listed with its place above")
+        count = "one error" if errors == 1 else f"{errors} errors"
+        raise ConfigError(f"The project's configuration has {count}", "Each is listed with its place above")
 
 
 for command in (

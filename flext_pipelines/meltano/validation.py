@@ -87,10 +87,11 @@ def validate(
 
 def _unreadable(error: ConfigError) -> ConfigProblem:
     file, line, column = (error.details.get(key) for key in ("file", "line", "column"))
+    place = ":".join(str(part) for part in (file, line, column) if part)
     return ConfigProblem(
         severity="error",
         code="unreadable",
-        message=error.reason,
+        message=error.reason.removeprefix(f"{place}: "),  # it has fields of its own
         instruction=error.instruction,
         file=str(file or ""),
         line=line if isinstance(line, int) else None,

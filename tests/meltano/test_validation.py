@@ -203,6 +203,7 @@ def test_a_broken_file_is_one_problem(tmp_path: Path) -> None:
 
     assert not report.ok
     assert _found(report) == [("error", "unreadable", 2)]
+    assert report.problems[0].message.startswith("the file is not valid YAML")
 
 
 def test_variables_that_runs_are_given_count_as_set(tmp_path: Path) -> None:
