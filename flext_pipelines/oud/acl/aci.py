@@ -12,7 +12,7 @@ from typing import Literal, TypeAlias
 
 from flext_pipelines.oud.acl.bind_values import BindValue
 from flext_pipelines.oud.acl.filters import Filter, write_filter
-from flext_pipelines.oud.acl.names import standard_dn
+from flext_pipelines.oud.acl.names import attribute_type, standard_dn
 from flext_pipelines.oud.acl.scanner import to_bytes
 
 Flavour: TypeAlias = Literal["oud", "389"]
@@ -98,8 +98,9 @@ class TargetAttributes:
     negated: bool = False
 
     def __contains__(self, name: str) -> bool:
-        """True when the list names that attribute itself."""
-        return any(name.lower() == held.lower() for held in self.names)
+        """True when the list names that attribute itself, by whichever of its names."""
+        wanted = attribute_type(name)
+        return any(wanted == attribute_type(held) for held in self.names)
 
 
 @dataclass(frozen=True, slots=True)

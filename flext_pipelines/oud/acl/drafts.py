@@ -25,10 +25,10 @@ from flext_pipelines.oud.acl.aci import (
 from flext_pipelines.oud.acl.bind_values import ATTRIBUTE
 from flext_pipelines.oud.acl.conditions import as_written
 from flext_pipelines.oud.acl.filters import And, Comparison, Filter, rewritten
-from flext_pipelines.oud.acl.names import parse_name, standard_dn
+from flext_pipelines.oud.acl.names import attribute_type, parse_name, standard_dn
 from flext_pipelines.oud.acl.oid_model import SHOWN_BY_BROWSE
 from flext_pipelines.oud.acl.oid_policy import AttributeSet, Directive, Level
-from flext_pipelines.oud.acl.options import ConversionOptions
+from flext_pipelines.oud.acl.options import Change, ConversionOptions
 from flext_pipelines.oud.acl.orclaci import Permission
 
 RIGHTS_FOR: dict[Permission, frozenset[Right]] = {
@@ -160,10 +160,27 @@ def _new_filter(draft: Draft, options: ConversionOptions) -> Filter | None:
         if draft.allow:
             raise UnsayableError("the filter has an extensible match, which servers judge differently")
         return None
+    if _may_become(draft.filter, "new" if draft.allow else "gone", options):
+        if draft.allow:
+            raise UnsayableError("the migration changes values that the filter asks for: it would let in more entries")
+        return None
     found = rewritten(draft.filter, options.new_attribute, lambda value: _new_value(value, options))
     if found is None and draft.allow:
         raise UnsayableError("the filter asks for an attribute that does not migrate")
     return found
+
+
+def _may_become(found: Filter, change: Change, options: ConversionOptions) -> bool:
+    """True when the migration may make a filter true (``new``) or false (``gone``) for an entry."""
+    match found:
+        case And(parts) | filters.Or(parts):
+            return any(_may_become(part, change, options) for part in parts)
+        case filters.Not(part):
+            return _may_become(part, "gone" if change == "new" else "new", options)
+        case Comparison(attribute, "=", value):
+            return change in options.changed(attribute, value)
+        case _:
+            return change in options.changed(found.attribute, None)
 
 
 def _new_value(value: str, options: ConversionOptions) -> str:
@@ -197,7 +214,8 @@ def _targets(draft: Draft, options: ConversionOptions) -> list[TargetAttributes 
 def _new_names(draft: Draft, wanted: AttributeSet, options: ConversionOptions) -> tuple[str, ...]:
     spelling: dict[str, str] = {}
     for written in _written(draft):
-        spelling.setdefault(written.partition(";")[0].lower(), written.partition(";")[0])
+        name = written.partition(";")[0]
+        spelling.setdefault(attribute_type(name), attribute_type(name) if name[0].isdecimal() else name)
     order = list(spelling)
     found = {}
     for name in sorted(wanted.names, key=order.index):

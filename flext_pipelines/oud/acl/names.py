@@ -40,8 +40,43 @@ _SYNONYMS = {
     "0.9.2342.19200300.100.1.25": "dc",
     "userid": "uid",
     "0.9.2342.19200300.100.1.1": "uid",
+    "streetaddress": "street",
+    "2.5.4.9": "street",
+    "surname": "sn",
+    "2.5.4.4": "sn",
+    "gn": "givenname",
+    "2.5.4.42": "givenname",
+    "2.5.4.0": "objectclass",
+    "2.5.4.12": "title",
+    "2.5.4.13": "description",
+    "2.5.4.20": "telephonenumber",
+    "fax": "facsimiletelephonenumber",
+    "2.5.4.23": "facsimiletelephonenumber",
+    "2.5.4.31": "member",
+    "2.5.4.32": "owner",
+    "2.5.4.34": "seealso",
+    "2.5.4.35": "userpassword",
+    "2.5.4.36": "usercertificate",
+    "2.5.4.50": "uniquemember",
+    "rfc822mailbox": "mail",
+    "0.9.2342.19200300.100.1.3": "mail",
+    "0.9.2342.19200300.100.1.10": "manager",
+    "hometelephonenumber": "homephone",
+    "0.9.2342.19200300.100.1.20": "homephone",
+    "mobiletelephonenumber": "mobile",
+    "0.9.2342.19200300.100.1.41": "mobile",
+    "pagertelephonenumber": "pager",
+    "0.9.2342.19200300.100.1.42": "pager",
+    "2.16.840.1.113730.3.1.3": "employeenumber",
+    "2.16.840.1.113730.3.1.241": "displayname",
 }
-"""RFC 4514's names and their long forms: one type, whatever it is called."""
+"""Names of RFC 4519 and 4524, their long forms and numbers: one type, whatever it is called."""
+
+
+def attribute_type(written: str) -> str:
+    """What an attribute is called by all its names: in lower case, without options, a number or synonym replaced."""
+    kind = written.partition(";")[0].lower().removeprefix("oid.")
+    return _SYNONYMS.get(kind, kind)
 
 
 def fold(value: str) -> str:
@@ -65,9 +100,9 @@ def parse_name(text: str) -> Name:
         match = _TYPE.match(text, position)
         if match is None:
             raise syntax_error(f"{text!r} is no DN: expected attribute=value", text, position)
-        kind = match.group(1).lower().removeprefix("oid.")
+        kind = attribute_type(match.group(1))
         value, position = _value(text, match.end())
-        pairs.append((_SYNONYMS.get(kind, kind), fold(value)))
+        pairs.append((kind, fold(value)))
         if position == len(text) or text[position] in ",;":
             rdns.append(tuple(sorted(pairs)))
             pairs = []

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from flext_pipelines.errors import AciSyntaxError
-from flext_pipelines.oud.acl.names import Name, parent, parse_name
+from flext_pipelines.oud.acl.names import Name, attribute_type, parent, parse_name
 from flext_pipelines.oud.acl.orclaci import Clause, EntityKind, Kind, OrclAci
 from flext_pipelines.oud.acl.orclaci_parser import parse_orclaci
 
@@ -38,13 +38,13 @@ class AccessValue(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class AttributeSet:
-    """A set of attributes: those named, or all but those named. Names are in lower case, without options."""
+    """A set of attributes: those named, or all but those named. Names are those of ``attribute_type``."""
 
     names: frozenset[str]
     inverted: bool
 
     def __contains__(self, name: str) -> bool:
-        return (name in self.names) is not self.inverted
+        return (attribute_type(name) in self.names) is not self.inverted
 
     def common(self, other: AttributeSet) -> AttributeSet:
         """What both hold."""
@@ -93,8 +93,10 @@ class Directive:
         if attributes is None or attributes.mode == "all":
             return EVERY_ATTRIBUTE
         if attributes.mode == "only":
-            return AttributeSet(frozenset(name.lower() for name in attributes.names if ";" not in name), inverted=False)
-        return AttributeSet(frozenset(_base(name) for name in attributes.names), inverted=True)
+            return AttributeSet(
+                frozenset(attribute_type(name) for name in attributes.names if ";" not in name), inverted=False
+            )
+        return AttributeSet(frozenset(attribute_type(name) for name in attributes.names), inverted=True)
 
     @property
     def denies_on(self) -> AttributeSet:
@@ -103,12 +105,10 @@ class Directive:
         if attributes is None or attributes.mode == "all":
             return EVERY_ATTRIBUTE
         if attributes.mode == "only":
-            return AttributeSet(frozenset(_base(name) for name in attributes.names), inverted=False)
-        return AttributeSet(frozenset(name.lower() for name in attributes.names if ";" not in name), inverted=True)
-
-
-def _base(name: str) -> str:
-    return name.partition(";")[0].lower()
+            return AttributeSet(frozenset(attribute_type(name) for name in attributes.names), inverted=False)
+        return AttributeSet(
+            frozenset(attribute_type(name) for name in attributes.names if ";" not in name), inverted=True
+        )
 
 
 def rank(clause: Clause) -> int:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, TypeAlias
 
 from flext_pipelines.oud.acl.aci import Flavour
 from flext_pipelines.oud.acl.orclaci import Kind
@@ -22,6 +22,20 @@ def same(text: str) -> str | None:
     return text
 
 
+Change: TypeAlias = Literal["gone", "new"]
+"""``gone``: an entry may have lost a value on the way. ``new``: it may have one that it had not."""
+
+
+def unchanged(attribute: str, value: str | None) -> frozenset[Change]:  # noqa: ARG001  of a callback
+    """Nothing happens to values."""
+    return frozenset()
+
+
+def whole(group: str) -> bool:  # noqa: ARG001  of a callback
+    """Every group has its members."""
+    return True
+
+
 @dataclass(frozen=True)
 class ConversionOptions:
     """What a conversion is told.
@@ -32,6 +46,10 @@ class ConversionOptions:
         place: The new DN of an entry; None for one that does not migrate.
         attribute: The new name of an attribute; None for one that does not migrate.
         suffixes: New DNs of the entries that get the root DSE's policy.
+        changed: What may have happened to the values of an attribute, or to one value; a filter over them, or a
+            subject that they name, says something else then.
+        whole: Whether a group has every member that it had, those of groups in it included; whoever is denied
+            something as a member must be one still.
     """
 
     flavour: Flavour = "oud"
@@ -39,6 +57,8 @@ class ConversionOptions:
     place: Callable[[str], str | None] = field(default=same)
     attribute: Callable[[str], str | None] = field(default=same)
     suffixes: tuple[str, ...] = ()
+    changed: Callable[[str, str | None], frozenset[Change]] = field(default=unchanged)
+    whole: Callable[[str], bool] = field(default=whole)
 
     def new_attribute(self, name: str) -> str | None:
         """The name of an attribute in the new directory; None if it has none there.

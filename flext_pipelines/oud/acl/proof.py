@@ -6,14 +6,14 @@ What does not: who asks about which entries (``sampling``), the evaluators, and 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Literal
 
 from flext_pipelines.errors import AciSyntaxError
 from flext_pipelines.oud.acl.aci import Flavour
 from flext_pipelines.oud.acl.aci_model import AciPolicy
 from flext_pipelines.oud.acl.aci_parser import parse_aci
-from flext_pipelines.oud.acl.names import parent, parse_name, write_name
+from flext_pipelines.oud.acl.names import Name, parent, parse_name, write_name
 from flext_pipelines.oud.acl.oid_model import allows, is_assumed
 from flext_pipelines.oud.acl.oid_policy import OidPolicy
 from flext_pipelines.oud.acl.options import same
@@ -75,6 +75,8 @@ def prove(
     *,
     flavour: Flavour = "oud",
     place: Callable[[str], str | None] = same,
+    renewed: Mapping[Name, Entry] | None = None,
+    attribute_of: Callable[[str], str | None] = same,
 ) -> ProofReport:
     """Ask both models the same questions.
 
@@ -85,12 +87,14 @@ def prove(
         subjects: Who asks; see ``sampling``.
         flavour: The dialect of the ``aci``.
         place: The new DN of an entry or a subject; what has none is not asked about.
+        renewed: The entries as the new directory has them, by their old name; without them only names change.
+        attribute_of: The new name of an attribute.
 
     Raises:
         AciSyntaxError: An ``aci`` is none in that dialect.
     """
     tree = {entry.name: entry for entry in entries}
-    moved = {name: new for name, entry in tree.items() if (new := _moved_entry(entry, place)) is not None}
+    moved = renewed or {name: new for name, entry in tree.items() if (new := _moved_entry(entry, place)) is not None}
     parsed = [(dn, parse_aci(text, flavour=flavour)) for dn, text in acis]
     model = AciPolicy(parsed, flavour=flavour, entries={entry.name: entry for entry in moved.values()})
     askers = [(subject, asker) for subject in subjects if (asker := _moved_subject(subject, place)) is not None]
@@ -100,11 +104,12 @@ def prove(
     lines: list[Difference] = []
     for name, entry in moved.items():
         before, above = tree[name], tree.get(parent(name))
-        attributes = sorted({*entry.attributes, *named, *_ALWAYS_TRIED})
+        attributes = sorted({*before.attributes, *named, *_ALWAYS_TRIED})
+        new_names = {"": "", **{old: (attribute_of(old) or old).lower() for old in attributes}}
         for subject, asker in askers:
             for right, attribute in _questions(attributes, can_add=above is not None):
                 old = allows(policy, right, before, subject, attribute, above)
-                now = model.allows(right, entry, asker, attribute)
+                now = model.allows(right, entry, asker, new_names[attribute])
                 probes += 1
                 granted += old and now
                 if old is now or (old and is_assumed(policy, right, before, subject, attribute)):

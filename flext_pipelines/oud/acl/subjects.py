@@ -124,14 +124,22 @@ def _group(value: str, options: ConversionOptions) -> Bounds:
         return Bounds(NOBODY, BOUND, f"the group {value} does not migrate")
     if options.flavour == "389" and "?" in placed:
         return Bounds(NOBODY, BOUND, _QUESTION)
-    return _exactly(keyword("groupdn", dn_url(placed)))
+    members = keyword("groupdn", dn_url(placed))
+    if not options.whole(value.strip()):
+        return Bounds(members, BOUND, f"some members of {value}, or of groups in it, are none in OUD")
+    return _exactly(members)
 
 
 def _attribute(name: str, kind: str, options: ConversionOptions, *, adding: bool) -> Bounds:
     new = None if ";" in name else options.new_attribute(name)
     if new is None:
         return Bounds(NOBODY, BOUND, f"the attribute {name} does not migrate, or has options")
-    return _exactly(keyword("userattr", f"{'parent[1].' if adding else ''}{new}#{kind}"))
+    rule = keyword("userattr", f"{'parent[1].' if adding else ''}{new}#{kind}")
+    changes = options.changed(name, None)
+    if not changes:
+        return _exactly(rule)
+    reason = f"the migration changes values of {name}"
+    return Bounds(NOBODY if "new" in changes else rule, BOUND if "gone" in changes else rule, reason)
 
 
 def _modes(modes: tuple[str, ...], ssf: int) -> Bounds:

@@ -52,6 +52,11 @@ _WHAT: dict[str, tuple[str, Callable[[bytes], bytes | None]]] = {
 """What is right by a syntax (RFC 4517): from a value to the spelling that every server takes; None for none."""
 
 
+def made_right(syntax: str) -> bool:
+    """Whether values of a syntax may be spelled otherwise in the target."""
+    return syntax in _WHAT
+
+
 def judged(
     syntax: str, rules: AttributeRules, attribute: str, new_name: bytes | None, findings: Findings
 ) -> Step | None:

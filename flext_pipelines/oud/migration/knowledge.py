@@ -72,13 +72,18 @@ class Knowledge:
     def _renamed(self) -> Mapping[str, str]:
         return {old.lower(): new for old, new in self.rules.attributes.rename.items()}
 
-    @cached_property
+    @property
     def moved(self) -> Callable[[bytes], bytes]:
         """A name of the source as the result has it."""
+        return self.places.moved
+
+    @cached_property
+    def places(self) -> Places:
+        """Names of the source, and what becomes of them."""
         rules = self.rules
         renamed = {old.lower(): new.lower() for old, new in rules.attributes.rename.items() if ";" not in old}
         hyphens = rules.attributes.underscores == "hyphens"
-        return Places(rules, self.plan.base_dn, self.plan.target_base, renamed, hyphens=hyphens).moved
+        return Places(rules, self.plan.base_dn, self.plan.target_base, renamed, hyphens=hyphens)
 
 
 def _with(given: Mapping[str, str], needed: Mapping[str, str]) -> dict[str, str]:

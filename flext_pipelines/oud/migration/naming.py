@@ -25,6 +25,8 @@ class NewNames:
         moved: A name in the result's form, whether or not it is there.
         written: The entries of the result.
         base: The result's base.
+        source_base: The same in the source. A name that is not under it is none of the result's entries, even where
+            a base that moves takes the place of another tree.
         above: Keys of entries above the base that hold subtree directives.
 
     Attributes:
@@ -32,12 +34,17 @@ class NewNames:
     """
 
     def __init__(
-        self, moved: Callable[[bytes], bytes], written: Written, base: str, above: frozenset[bytes] = frozenset()
+        self,
+        moved: Callable[[bytes], bytes],
+        written: Written,
+        base: str,
+        source_base: str,
+        above: frozenset[bytes] = frozenset(),
     ) -> None:
         self._above = above
         self.base = base
         self._moved, self._written = moved, written
-        self._base = parse_dn(base)
+        self._base, self._source_base = parse_dn(base), parse_dn(source_base)
         self._known: dict[str, str | None] = {}
         self._supposed: dict[str, str | None] = {}
 
@@ -51,6 +58,11 @@ class NewNames:
     def _found(self, dn: bytes) -> str | None:
         if self._above and _key(dn) in self._above:
             return self.base
+        try:
+            if not parse_dn(dn).is_under(self._source_base):
+                return None
+        except DnError:
+            return None
         new = self._moved(dn)
         return _text(new) if self._is_there(new) else None
 

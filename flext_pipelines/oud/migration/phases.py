@@ -21,10 +21,12 @@ from flext_pipelines.oud.acl.options import ConversionOptions
 from flext_pipelines.oud.dn import normal_key, parse_dn
 from flext_pipelines.oud.migration.access import Access, convert_access, merged, not_merged, review_lines, write_access
 from flext_pipelines.oud.migration.accounting import summed
+from flext_pipelines.oud.migration.changed import ChangedValues
 from flext_pipelines.oud.migration.figures import PartResult
 from flext_pipelines.oud.migration.files import NumberedFiles, WrittenFile, file_there, write_file
 from flext_pipelines.oud.migration.knowledge import Knowledge
 from flext_pipelines.oud.migration.lookup import Written
+from flext_pipelines.oud.migration.memberships import Memberships
 from flext_pipelines.oud.migration.naming import NewNames
 from flext_pipelines.oud.migration.origins import Origins, write_origins
 from flext_pipelines.oud.migration.plan import ACCESS_FILE, ENTRY_PHASES, GUIDS, PREFIXES, RESETS, EntryPhase
@@ -37,7 +39,7 @@ from flext_pipelines.oud.migration.samples import sample_below
 from flext_pipelines.oud.migration.source import Source
 from flext_pipelines.oud.migration.spool import RESULT, key_hash
 from flext_pipelines.oud.migration.stage import PhaseRecord, Stage
-from flext_pipelines.oud.migration.tree import Tree, load_tree, make_tree
+from flext_pipelines.oud.migration.tree import DUPLICATE, ORPHAN, Tree, load_tree, make_tree
 from flext_pipelines.oud.migration.writing import Changes, write_entries
 from flext_pipelines.values import Progress
 
@@ -149,15 +151,26 @@ class Phases:
     def access(self, written: Written) -> Access:
         """The converted policy; once in a process."""
         if self._access is None:
-            names = self.names(written)
-            options = ConversionOptions(
-                self.plan.flavour, self.plan.ssf, names.place, self.knowledge.attribute, (self.plan.new_base,)
+            names, total = self.names(written), summed(self.part_results())
+            source = Source(self.plan.export)
+            memberships = Memberships(
+                written,
+                source,
+                Origins(self.tree_folder),
+                names.place,
+                self.knowledge.places.named,
+                some_rejected=bool(total.rejected) or any(written.tree.fates()[fate] for fate in (DUPLICATE, ORPHAN)),
             )
+            options = ConversionOptions(
+                self.plan.flavour, self.plan.ssf, names.place, self.knowledge.attribute, (self.plan.new_base,),
+                ChangedValues(self.knowledge.rules, self.knowledge.schema.view, total), memberships.whole,
+            )  # fmt: skip
             values = self.policy()
             complete = any(not found.value.dn.strip() for found in values)
             aside = {found: why for found in values if (why := self._reason_aside(found, written))}
             told = [found for found in values if found not in aside]
-            self._access = convert_access(told, options, written, complete=complete, aside=aside)
+            with source:
+                self._access = convert_access(told, options, written, complete=complete, aside=aside)
         return self._access
 
     def policy(self) -> list[FoundValue]:
@@ -170,7 +183,7 @@ class Phases:
         """Where names of access values go."""
         holders = [found.value.dn for found in self.policy() if found.value.kind == "orclaci"]
         above = frozenset(parse_dn(dn).key for dn in holders if self._is_above(dn))
-        return NewNames(self.knowledge.moved, written, self.plan.new_base, above)
+        return NewNames(self.knowledge.moved, written, self.plan.new_base, self.plan.base_dn, above)
 
     def _is_above(self, dn: str) -> bool:
         """Whether an entry of the source stands above the base; the root DSE has ways of its own."""
@@ -198,7 +211,7 @@ class Phases:
             values=access.values, complete=access.policy.complete, acis=access.acis,
             names=self.names(written), written=written, origins=Origins(self.tree_folder), source=source,
             samples={int(point): found for point, found in self._kept("samples.json").items()},
-            flavour=self.plan.flavour,
+            flavour=self.plan.flavour, attribute_of=self.knowledge.attribute,
         )  # fmt: skip
 
     def _samples(self, stacks: Stacks, tree: Tree, base: bytes) -> dict[int, list[int]]:

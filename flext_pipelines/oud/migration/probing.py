@@ -51,6 +51,7 @@ class Probing:
         source: The export.
         samples: Entries below each policy point; see ``sample_below``.
         flavour: The dialect.
+        attribute_of: The new name of an attribute.
     """
 
     values: Sequence[AccessValue]
@@ -62,6 +63,7 @@ class Probing:
     source: Source
     samples: Mapping[int, Sequence[int]]
     flavour: Flavour
+    attribute_of: Callable[[str], str | None]
 
     def prove(self, budget: int, on_point: Callable[[int], None]) -> Proof:
         """Ask.
@@ -123,14 +125,22 @@ class Probing:
         values = [value for name in way for value in by_point.get(name, ())]
         policy = OidPolicy(values, complete=self.complete)
         words = frozenset(word.lower() for value in values for word in _WORDS.findall(value.text)) | _ALWAYS
+        new_words = words | {self._new_attribute(word) for word in words}
+        words |= {name for record in records for name in _attributes(record) if self._new_attribute(name) in new_words}
         entries = {entry.name: entry for entry in (_entry(record, words) for record in records)}
-        new_way = dict.fromkeys(
-            name for entry in entries.values() for name in _upwards(parse_name(self.names.suppose(entry.dn) or ""))
-        )
+        renewed = {_name_of(old): _entry(self.written.record(entry), new_words)
+                   for entry, old in zip(ids, records, strict=True)}  # fmt: skip
+        new_way = dict.fromkeys(name for entry in renewed.values() for name in _upwards(entry.name))
         held = [one for name in new_way for one in acis.get(name, ())]
         subjects = subjects_of(policy, entries, self._groups(policy))
-        report = prove(entries.values(), policy, held, subjects, flavour=self.flavour, place=self.names.suppose)
+        report = prove(
+            entries.values(), policy, held, subjects, flavour=self.flavour, place=self.names.suppose,
+            renewed=renewed, attribute_of=self.attribute_of,
+        )  # fmt: skip
         return report, len(entries)
+
+    def _new_attribute(self, name: str) -> str:
+        return (self.attribute_of(name) or name).lower()
 
     def _ids(self, point: Name, by_point: Mapping[Name, Sequence[AccessValue]]) -> list[int]:
         """The entries to ask about: the point, those above it as far as they migrate, and samples below."""
@@ -201,6 +211,11 @@ def _upwards(name: Name) -> Iterator[Name]:
 
 def _name_of(record: Record) -> Name:
     return parse_name(record.dn.decode("utf-8", "surrogateescape"))
+
+
+def _attributes(record: Record) -> set[str]:
+    """The attributes of a record, in lower case and without options."""
+    return {written.partition(b";")[0].decode() for written in record.mapping()}
 
 
 def _entry(record: Record, words: frozenset[str]) -> Entry:

@@ -271,3 +271,21 @@ def test_a_name_with_quotes_keeps_every_aci_valid() -> None:
                     flavour="389" if flavour == "389" else "oud", dn=dn, kind="orclentrylevelaci")  # fmt: skip
 
         assert not found.acis or all('\\"' not in aci for aci in found.acis)
+
+
+@pytest.mark.parametrize(("granted", "denied"), [("surname", "sn"), ("userPassword", "2.5.4.35"), ("cn", "commonName")])
+def test_an_attribute_is_one_by_all_its_names(granted: str, denied: str) -> None:
+    """What is granted by one name of an attribute and denied by another is denied: beside it, and below it."""
+    beside = several(f"access to attr=({granted}) by * (read)", f"access to attr=({denied}) by * (none)")
+    below = several(f"access to attr=({granted}) by * (read)", (f"cn=a,{DN}", f"access to attr=({denied}) by * (none)"))
+
+    assert [found.acis for found in beside] == [(), ()]
+    assert [len(found.acis) for found in below] == [1, 1]
+    assert "deny (read)" in below[1].acis[0]
+
+
+def test_a_list_without_an_attribute_leaves_it_out_by_all_its_names() -> None:
+    """A grant on everything but a number does not grant on the attribute of that number."""
+    (found, _) = several("access to attr=(*) by * (read)", "access to attr=(2.5.4.35) by * (none)")
+
+    assert [short(aci) for aci in found.acis] == [f'(targetattr!="userpassword") allow (read) {ANYONE}']

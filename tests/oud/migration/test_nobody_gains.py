@@ -1,0 +1,136 @@
+"""Facts about what a migration does to data, and what access values about such data become."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from flext_pipelines.oud.migration.outcome import report_in
+from tests.oud.migration.exports import BASE, domain, group, migrated, person, records_of, unit
+
+PEOPLE = f"ou=people,{BASE}"
+ADA = f"cn=ada,{PEOPLE}"
+CONTEXT = "\n".join(
+    [f"dn: cn=OracleContext,{BASE}", "objectclass: top", "objectclass: orclContext", "cn: OracleContext"]
+)
+READ_BY_ALL = "orclaci: access to attr=(*) by * (read)"
+
+
+def acis_of(folder: Path) -> list[str]:
+    """Every aci that was written."""
+    changed = [change for record in records_of(folder, "04-acls") for change in record.changes]
+    return [value.decode() for change in changed for value in change.values]
+
+
+def needs_of(folder: Path) -> set[str]:
+    """What needs a person, by its code."""
+    return {need.code for need in report_in(folder).needs}
+
+
+@pytest.mark.parametrize(
+    ("wanted", "lines"),
+    [
+        ("(!(orclisenabled=DISABLED))", ("objectclass: orcluserv2", "orclisenabled: DISABLED")),
+        ("(!(objectclass=orclgroup))", ("objectclass: orclgroup",)),
+        ("(!(orclguid=AA))", ("orclguid: AA",)),
+        ("(&(sn=*)(!(secretflag=1)))", ("secretflag: 1",)),
+        ("(!(userpassword=*))", ("userpassword: {MD4}0123456789abcdef0123456789abcdef",)),
+    ],
+)
+def test_a_filter_over_what_is_dropped_lets_nobody_in(tmp_path: Path, wanted: str, lines: tuple[str, ...]) -> None:
+    """A filter that spares entries by a value which does not migrate grants nothing, and is reported."""
+    records = [domain(f"orclaci: access to attr=(*) filter={wanted} by * (read)"), unit("ou=people")]
+
+    migrated(tmp_path, [*records, person("ada", PEOPLE, *lines)])
+
+    assert acis_of(tmp_path / "out") == []
+    assert report_in(tmp_path / "out").proof.holds
+    assert "access-left-out" in needs_of(tmp_path / "out")
+
+
+def test_a_denial_by_a_filter_over_what_is_dropped_is_for_all_entries(tmp_path: Path) -> None:
+    """Entries that were denied by a value which does not migrate stay denied."""
+    denial = "orclaci: access to attr=(sn) filter=(secretflag=1) by * (noread)"
+    records = [domain(READ_BY_ALL), unit("ou=people", BASE, denial), person("ada", PEOPLE, "secretflag: 1")]
+
+    migrated(tmp_path, records)
+
+    assert any('(targetattr="sn")(version 3.0;' in aci and "deny (read)" in aci for aci in acis_of(tmp_path / "out"))
+    assert report_in(tmp_path / "out").proof.holds
+
+
+def test_a_subject_named_by_a_dropped_attribute_is_still_denied(tmp_path: Path) -> None:
+    """Who is denied as the value of an attribute that does not migrate is denied with everybody who binds."""
+    value = "orclaci: access to attr=(*) by dnattr=(secretowner) (none) by * (read)"
+    records = [domain(value), unit("ou=people"), person("ada", PEOPLE, f"secretowner: {ADA}")]
+
+    migrated(tmp_path, records)
+
+    (aci,) = acis_of(tmp_path / "out")
+    assert 'userdn!="ldap:///all"' in aci
+    assert "userattr" not in aci
+
+
+@pytest.mark.parametrize(
+    "records",
+    [
+        [CONTEXT, group("inner", [ADA], f"cn=OracleContext,{BASE}"),
+         group("denied", [f"cn=inner,cn=OracleContext,{BASE}"])],
+        [CONTEXT, group("inner", [ADA], f"cn=OracleContext,{BASE}"),
+         group("between", [f"cn=inner,cn=OracleContext,{BASE}"]), group("denied", [f"cn=between,{BASE}"])],
+        [group("denied", ["cn=staff,dc=elsewhere"])],
+        [group("denied", []) + f"\nobjectclass: orcldynamicgroup\nlabeleduri: ldap:///{BASE}??sub?(cn=ada)"],
+        [group("denied", [ADA]).replace("groupOfUniqueNames", "person") + "\nobjectclass: groupOfUniqueNames\nsn: x"],
+        [group("inner", [ADA]), group("inner", []).replace("cn: inner", "cn: other"),
+         group("denied", [f"cn=gone,{BASE}"])],
+    ],
+    ids=["excluded", "further down", "elsewhere", "dynamic", "no group any more", "rejected"],
+)  # fmt: skip
+def test_members_whom_oud_does_not_see_stay_denied(tmp_path: Path, records: list[str]) -> None:
+    """A denied group of which some members are none in OUD keeps everybody who binds out."""
+    denial = f'orclaci: access to attr=(*) by group="cn=denied,{BASE}" (none) by * (read)'
+
+    migrated(tmp_path, [domain(denial), unit("ou=people"), person("ada", PEOPLE), *records])
+
+    (aci,) = acis_of(tmp_path / "out")
+    assert 'userdn!="ldap:///all"' in aci
+    assert "access-left-out" in needs_of(tmp_path / "out")
+
+
+def test_members_whom_oud_sees_are_denied_as_a_group(tmp_path: Path) -> None:
+    """Groups in groups, circles and members that never were there change nothing."""
+    denial = f'orclaci: access to attr=(*) by group="cn=denied,{BASE}" (none) by * (read)'
+    groups = [group("denied", [f"cn=inner,{BASE}", f"cn=never,{PEOPLE}"]), group("inner", [ADA, f"cn=denied,{BASE}"])]
+
+    migrated(tmp_path, [domain(denial), unit("ou=people"), person("ada", PEOPLE), *groups])
+
+    (aci,) = acis_of(tmp_path / "out")
+    assert f'groupdn!="ldap:///cn=denied,{BASE}"' in aci
+
+
+def test_who_has_the_new_name_of_somebody_else_gets_nothing(tmp_path: Path) -> None:
+    """A subject of another tree is nobody of the result, even where the base that moves takes that tree's name."""
+    value = 'orclaci: access to attr=(*) by dn="cn=ada,ou=people,dc=new" (read) by group="cn=staff,dc=new" (read)'
+
+    migrated(
+        tmp_path, [domain(value), unit("ou=people"), person("ada", PEOPLE), group("staff", [ADA])],
+        target_base="dc=new",
+    )  # fmt: skip
+
+    assert acis_of(tmp_path / "out") == []
+    assert report_in(tmp_path / "out").proof.holds
+
+
+def test_the_proof_sees_values_that_come_under_another_attribute(tmp_path: Path) -> None:
+    """A rule that joins a public attribute to another makes that one public, which the proof finds."""
+    rules = tmp_path / "rules.yaml"
+    rules.write_text("attributes: {rename: {orclpublic: description}}\n", encoding="utf-8")
+    records = [
+        domain("orclaci: access to attr=(orclpublic) by * (read)"), unit("ou=people"),
+        person("ada", PEOPLE, "orclpublic: x", "description: secret"),
+    ]  # fmt: skip
+
+    migrated(tmp_path, records, rules=rules)
+
+    assert "over-grant" in needs_of(tmp_path / "out")
