@@ -13,6 +13,7 @@ What belongs here: names. What does not: which attributes hold names (``flext_pi
 
 from __future__ import annotations
 
+import codecs
 import re
 import unicodedata
 from collections.abc import Mapping
@@ -178,6 +179,22 @@ def normal_key(dn: bytes) -> bytes:
         DnError: It is no name.
     """
     return dn.lower() if _PLAIN.fullmatch(dn) else parse_dn(dn).key
+
+
+def as_text(data: bytes) -> str:
+    """Bytes as text, with those that are no UTF-8 as backslash and two digits.
+
+    That is what they are in a name (RFC 4514, 2.4) and in a filter (RFC 4515, 3): the text means the same bytes.
+    """
+    return data.decode("utf-8", "hexpairs")
+
+
+def _hex_pairs(error: UnicodeError) -> tuple[str, int]:
+    assert isinstance(error, UnicodeDecodeError)
+    return "".join(f"\\{byte:02x}" for byte in error.object[error.start : error.end]), error.end
+
+
+codecs.register_error("hexpairs", _hex_pairs)
 
 
 def is_dn(text: bytes) -> bool:

@@ -135,7 +135,7 @@ class _Facts:
         self.user = users[0] if users else None
         self.impossible = (
             NOBODY in self.literals
-            or len(users) > 1
+            or any(not _is_same_user(other, users[0]) for other in users[1:])
             or (self.bound and _UNBOUND in self.literals)
             or any(_opposite(literal) in self.literals for literal in self.literals)
         )

@@ -209,6 +209,7 @@ class _Work:
             self._write_one(alike[0], frozenset(right for draft in alike for right in draft.rights), alike)
 
     def _write_one(self, draft: Draft, rights: frozenset[Right], alike: Sequence[Draft]) -> None:
+        """The text of a draft; a denial that has none in this dialect is said without its filter."""
         value, answer = draft.directive.value, self.answers[draft.directive.value]
         if not answer.holders:
             return
@@ -219,6 +220,9 @@ class _Work:
                 parse_aci(text, flavour=self.options.flavour)
                 answer.acis.append(text)
         except (UnsayableError, AciSyntaxError) as error:
+            if not draft.allow and draft.filter is not None:
+                self._write_one(replace(draft, filter=None), rights, alike)
+                return
             for one in alike:
                 reason = error.reason if isinstance(error, AciSyntaxError) else str(error)
                 kind = Lost if draft.allow else Remark

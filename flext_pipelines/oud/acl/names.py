@@ -7,6 +7,7 @@ What does not: rewriting of names, which keeps their spelling (``flext_pipelines
 from __future__ import annotations
 
 import re
+import unicodedata
 from functools import lru_cache
 from typing import TypeAlias
 
@@ -80,8 +81,9 @@ def attribute_type(written: str) -> str:
 
 
 def fold(value: str) -> str:
-    """A value as case-ignoring matching rules see it."""
-    return _SPACES.sub(" ", value.strip()).lower()
+    """A value as case-ignoring matching rules see it: RFC 4518, so that every spelling of a name is one name."""
+    text = value.lower() if value.isascii() else unicodedata.normalize("NFKC", value).casefold()
+    return _SPACES.sub(" ", text.strip())
 
 
 @lru_cache(maxsize=65_536)

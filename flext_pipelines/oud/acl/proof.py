@@ -19,6 +19,7 @@ from flext_pipelines.oud.acl.oid_policy import OidPolicy
 from flext_pipelines.oud.acl.options import same
 from flext_pipelines.oud.acl.orclaci import Permission
 from flext_pipelines.oud.acl.probes import ATTRIBUTE_RIGHTS, ENTRY_RIGHTS, Entry, Subject
+from flext_pipelines.oud.dn import as_text
 from flext_pipelines.values import Value
 
 _MOST_LINES = 1000
@@ -118,10 +119,18 @@ def prove(
                 counts[kind] += 1
                 if counts[kind] <= _MOST_LINES:
                     who = described(subject)
-                    lines.append(Difference(kind=kind, right=right, dn=before.dn, subject=who, attribute=attribute))
+                    lines.append(
+                        Difference(
+                            kind=kind, right=right, dn=_shown(before.dn), subject=_shown(who), attribute=attribute
+                        )
+                    )
     return ProofReport(
         probes=probes, granted=granted, gained=counts["gained"], lost=counts["lost"], differences=tuple(lines)
     )
+
+
+def _shown(text: str) -> str:
+    return as_text(text.encode("utf-8", "surrogateescape"))
 
 
 def _questions(attributes: Sequence[str], *, can_add: bool) -> Iterator[tuple[Permission, str]]:

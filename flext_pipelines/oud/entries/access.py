@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Literal
 
+from flext_pipelines.oud.dn import as_text
 from flext_pipelines.oud.entries.values import value_of
 
 if TYPE_CHECKING:
@@ -22,14 +23,10 @@ ACCESS_KINDS: Mapping[str, Kind] = {"orclaci": "orclaci", "orclentrylevelaci": "
 _has_access = re.compile(rb"\n(?i:orclaci|orclentrylevelaci)[:;]").search
 
 
-def _text(value: bytes) -> str:
-    return value.decode("utf-8", "backslashreplace")
-
-
 def access_values(lines: Sequence[bytes], plan: Plan, written: bytes) -> tuple[AccessValue, ...]:
     """The access values of an entry whose plan says where they stand."""
     found = [(kind, value_of(line)) for place, kind in plan.access for line in lines[place].split(b"\n")]
-    return _numbered(found, _text(written))
+    return _numbered(found, as_text(written))
 
 
 def access_of(record: Record) -> tuple[AccessValue, ...]:
@@ -41,7 +38,7 @@ def access_of(record: Record) -> tuple[AccessValue, ...]:
         kind = ACCESS_KINDS.get(name.partition(b";")[0].lower().decode())
         if kind is not None:
             found.append((kind, value))
-    return _numbered(found, record.dn_text)
+    return _numbered(found, as_text(record.dn))
 
 
 def _numbered(found: Sequence[tuple[Kind, bytes]], dn: str) -> tuple[AccessValue, ...]:
@@ -51,5 +48,5 @@ def _numbered(found: Sequence[tuple[Kind, bytes]], dn: str) -> tuple[AccessValue
     made = []
     for kind, value in found:
         numbers[kind] += 1
-        made.append(AccessValue(dn, kind, numbers[kind], _text(value)))
+        made.append(AccessValue(dn, kind, numbers[kind], as_text(value)))
     return tuple(made)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from flext_pipelines.errors import DnError
-from flext_pipelines.oud.dn import normal_key, parse_dn
+from flext_pipelines.oud.dn import as_text, normal_key, parse_dn
 from flext_pipelines.oud.migration.lookup import Written
 
 _MOST_REMEMBERED = 100_000
@@ -64,7 +64,7 @@ class NewNames:
         except DnError:
             return None
         new = self._moved(dn)
-        return _text(new) if self._is_there(new) else None
+        return as_text(new) if self._is_there(new) else None
 
     def suppose(self, dn: str) -> str | None:
         """The same, and also a name for somebody who is made up: a stranger, or a new entry below one that is there."""
@@ -80,7 +80,7 @@ class NewNames:
             return None
         above = name.parent()
         if not name.is_under(self._base) or (above is not None and self._is_there(bytes(above))):
-            return _text(new)
+            return as_text(new)
         return None
 
     def _is_there(self, new: bytes) -> bool:
@@ -100,7 +100,3 @@ def _key(name: bytes) -> bytes | None:
         return normal_key(name)
     except DnError:
         return None
-
-
-def _text(name: bytes) -> str:
-    return name.decode("utf-8", "surrogateescape")

@@ -13,6 +13,7 @@ from pathlib import Path
 from flext_pipelines.errors import UsageError
 from flext_pipelines.oud.acl.oid_policy import AccessValue
 from flext_pipelines.oud.acl.orclaci import Kind
+from flext_pipelines.oud.dn import as_text
 from flext_pipelines.oud.ldif.reader import read_ldif
 from flext_pipelines.oud.migration.spool import ACCESS
 
@@ -59,7 +60,7 @@ def root_values(path: Path) -> list[FoundValue]:
                 continue
             for kind in KINDS:
                 for number, value in enumerate(record.values(kind.encode()), 1):
-                    text = value.decode("utf-8", "surrogateescape")
+                    text = as_text(value)
                     found.append(FoundValue(AccessValue("", kind, number, text), 0))
     if not found:
         raise UsageError(

@@ -10,7 +10,7 @@ from flext_pipelines.oud.acl.aci import Flavour
 from flext_pipelines.oud.acl.aci_parser import parse_aci
 from flext_pipelines.oud.acl.convert import convert, convert_values
 from flext_pipelines.oud.acl.oid_policy import AccessValue
-from flext_pipelines.oud.acl.options import Conversion
+from flext_pipelines.oud.acl.options import Conversion, ConversionOptions
 from flext_pipelines.oud.acl.orclaci import Kind
 
 DN = "cn=users,dc=example,dc=com"
@@ -289,3 +289,38 @@ def test_a_list_without_an_attribute_leaves_it_out_by_all_its_names() -> None:
     (found, _) = several("access to attr=(*) by * (read)", "access to attr=(2.5.4.35) by * (none)")
 
     assert [short(aci) for aci in found.acis] == [f'(targetattr!="userpassword") allow (read) {ANYONE}']
+
+
+@pytest.mark.parametrize(
+    ("granted", "denied"),
+    [
+        ("CN=A,dc=x", "cn=a,dc=x"),
+        (r"cn=a\2cb,dc=x", r"cn=a\,b,dc=x"),
+        ("commonName=a,dc=x", "cn=a,dc=x"),
+        ("cn=A,dc=x", "cn=\uff21,dc=x"),
+        ("cn=STRASSE,dc=x", "cn=stra\u00dfe,dc=x"),
+    ],
+)
+def test_a_user_is_one_in_all_spellings(granted: str, denied: str) -> None:
+    """Who is granted something under one spelling of a name and denied it under another is denied it."""
+    grant, denial = f'access to attr=(sn) by dn="{granted}" (read)', f'access to attr=(sn) by dn="{denied}" (none)'
+
+    (_, below) = several(grant, (f"cn=a,{DN}", denial))
+    (first,) = several(f'access to attr=(sn) by dn="{denied}" (none) by dn="{granted}" (read)')
+
+    assert [("deny (read)" in aci, denied.rpartition(",")[2] in aci) for aci in below.acis] == [(True, True)]
+    assert all("userdn!=" in aci for aci in first.acis)
+
+
+def test_a_denial_whose_filter_has_no_text_is_for_all_entries() -> None:
+    """A filter that becomes too deep in 389's form is left out of a denial, which stays."""
+    deep = "(!" * 256 + "(cn=z)" + ")" * 256
+    values = [
+        AccessValue(DN, "orclaci", 1, "access to attr=(sn) by * (read)"),
+        AccessValue(DN, "orclentrylevelaci", 1, f"access to attr=(sn) filter={deep} by * (none)"),
+    ]
+
+    (_, denial) = convert_values(values, ConversionOptions(flavour="389"))
+
+    assert len(denial.acis) == 1
+    assert "deny (read)" in denial.acis[0]

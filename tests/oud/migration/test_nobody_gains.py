@@ -134,3 +134,18 @@ def test_the_proof_sees_values_that_come_under_another_attribute(tmp_path: Path)
     migrated(tmp_path, records, rules=rules)
 
     assert "over-grant" in needs_of(tmp_path / "out")
+
+
+def test_names_that_are_no_utf8_keep_their_denials(tmp_path: Path) -> None:
+    """Latin-1 bytes in the name of an entry and in access values are the same bytes in both."""
+    odd = "cn=M\udcfcller"
+    denial = f'orclaci: access to attr=(sn) by dn="{odd},{BASE}" (none) by * (read)'
+    own = "orclaci: access to attr=(*) by * (noread)"
+
+    migrated(tmp_path, [domain(denial, READ_BY_ALL), person("M\udcfcller", BASE, own)])
+
+    acis = acis_of(tmp_path / "out")
+    assert not any("allow (read)" in aci and '"*"' in aci and "userdn!=" not in aci for aci in acis)
+    assert sum(rf"cn=M\fcller,{BASE}" in aci for aci in acis) >= 1
+    assert sum("deny (read)" in aci for aci in acis) >= 1
+    assert report_in(tmp_path / "out").proof.holds
