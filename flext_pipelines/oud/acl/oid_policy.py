@@ -6,7 +6,7 @@ not: asking whether somebody may do something (``oid_model``).
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
@@ -140,6 +140,7 @@ class OidPolicy:
         values: The values, of any entries in any order.
         complete: The root DSE's own policy is among them. An exported subtree does not hold it; then what nobody
             decides about browsing is taken as OID's default, ``access to entry by * (browse)``.
+        name_of: The name of an attribute that has several in the directory's own schema.
 
     Attributes:
         complete: As given.
@@ -147,14 +148,16 @@ class OidPolicy:
         refused: Values that are no directives, each with the error.
     """
 
-    def __init__(self, values: Iterable[AccessValue], *, complete: bool = False) -> None:
+    def __init__(
+        self, values: Iterable[AccessValue], *, complete: bool = False, name_of: Callable[[str], str] = str
+    ) -> None:
         self.complete = complete
         self.refused: list[tuple[AccessValue, AciSyntaxError]] = []
         collected: dict[tuple[Name, Kind], list[Directive]] = {}
         for value in values:
             try:
                 place = (parse_name(value.dn), value.kind)
-                collected.setdefault(place, []).append(Directive(value, parse_orclaci(value.text)))
+                collected.setdefault(place, []).append(Directive(value, _named(parse_orclaci(value.text), name_of)))
             except AciSyntaxError as error:
                 self.refused.append((value, error))
         self.levels = {
@@ -187,6 +190,13 @@ class OidPolicy:
     def from_level(self, level: Level) -> Iterator[Level]:
         """A level and those that are asked after it for each entry it governs."""
         return self.path(level.holder) if level.kind == "orclentrylevelaci" else self.above(level.holder)
+
+
+def _named(aci: OrclAci, name_of: Callable[[str], str]) -> OrclAci:
+    """A directive whose attributes have one name each."""
+    if aci.attributes is None or name_of is str:
+        return aci
+    return replace(aci, attributes=replace(aci.attributes, names=tuple(name_of(name) for name in aci.attributes.names)))
 
 
 def _append_to_all(directives: list[Directive]) -> Iterator[Directive]:

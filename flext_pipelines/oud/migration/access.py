@@ -49,6 +49,7 @@ def convert_access(
     *,
     complete: bool,
     aside: Mapping[FoundValue, str] | None = None,
+    name_of: Callable[[str], str] = str,
 ) -> Access:
     """Convert the policy, and judge every value that comes out.
 
@@ -58,8 +59,9 @@ def convert_access(
         written: The entries of the result.
         complete: The root DSE's policy is among the values.
         aside: Values that concern nothing in the result, with the reason; they are only listed.
+        name_of: The name of an attribute that has several.
     """
-    policy = OidPolicy([found.value for found in values], complete=complete)
+    policy = OidPolicy([found.value for found in values], complete=complete, name_of=name_of)
     converted = {_key(one): one for one in convert_policy(policy, options)}
     reviewed, held, refused = [], dict[str, list[str]](), 0
     for found in values:

@@ -72,6 +72,12 @@ class Knowledge:
     def _renamed(self) -> Mapping[str, str]:
         return {old.lower(): new for old, new in self.rules.attributes.rename.items()}
 
+    def name_of(self, written: str) -> str:
+        """The first of an attribute's names in the target's schema, for one of the others."""
+        name, semicolon, options = written.partition(";")
+        known = self.schema.view.names(name)
+        return written if not known or name.lower() == known[0].lower() else f"{known[0]}{semicolon}{options}"
+
     @property
     def moved(self) -> Callable[[bytes], bytes]:
         """A name of the source as the result has it."""

@@ -170,7 +170,9 @@ class Phases:
             aside = {found: why for found in values if (why := self._reason_aside(found, written))}
             told = [found for found in values if found not in aside]
             with source:
-                self._access = convert_access(told, options, written, complete=complete, aside=aside)
+                self._access = convert_access(
+                    told, options, written, complete=complete, aside=aside, name_of=self.knowledge.name_of
+                )
         return self._access
 
     def policy(self) -> list[FoundValue]:
@@ -211,7 +213,7 @@ class Phases:
             values=access.values, complete=access.policy.complete, acis=access.acis,
             names=self.names(written), written=written, origins=Origins(self.tree_folder), source=source,
             samples={int(point): found for point, found in self._kept("samples.json").items()},
-            flavour=self.plan.flavour, attribute_of=self.knowledge.attribute,
+            flavour=self.plan.flavour, attribute_of=self.knowledge.attribute, name_of=self.knowledge.name_of,
         )  # fmt: skip
 
     def _samples(self, stacks: Stacks, tree: Tree, base: bytes) -> dict[int, list[int]]:

@@ -52,6 +52,7 @@ class Probing:
         samples: Entries below each policy point; see ``sample_below``.
         flavour: The dialect.
         attribute_of: The new name of an attribute.
+        name_of: The name of an attribute that has several.
     """
 
     values: Sequence[AccessValue]
@@ -64,6 +65,7 @@ class Probing:
     samples: Mapping[int, Sequence[int]]
     flavour: Flavour
     attribute_of: Callable[[str], str | None]
+    name_of: Callable[[str], str]
 
     def prove(self, budget: int, on_point: Callable[[int], None]) -> Proof:
         """Ask.
@@ -123,7 +125,7 @@ class Probing:
         records = [self.source.record(self.origins[entry]) for entry in ids]
         way = dict.fromkeys(name for record in records for name in _upwards(_name_of(record)))
         values = [value for name in way for value in by_point.get(name, ())]
-        policy = OidPolicy(values, complete=self.complete)
+        policy = OidPolicy(values, complete=self.complete, name_of=self.name_of)
         words = frozenset(word.lower() for value in values for word in _WORDS.findall(value.text)) | _ALWAYS
         new_words = words | {self._new_attribute(word) for word in words}
         words |= {name for record in records for name in _attributes(record) if self._new_attribute(name) in new_words}

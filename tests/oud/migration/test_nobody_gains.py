@@ -149,3 +149,19 @@ def test_names_that_are_no_utf8_keep_their_denials(tmp_path: Path) -> None:
     assert sum(rf"cn=M\fcller,{BASE}" in aci for aci in acis) >= 1
     assert sum("deny (read)" in aci for aci in acis) >= 1
     assert report_in(tmp_path / "out").proof.holds
+
+
+def test_an_attribute_is_one_by_the_names_of_the_schema(tmp_path: Path) -> None:
+    """An attribute of the site with two names is denied by the one where it was granted by the other."""
+    schema = tmp_path / "schema.ldif"
+    schema.write_text(
+        "dn: cn=subschemasubentry\nattributetypes: ( 1.3.6.1.4.1.99999.1 NAME ( 'sitePin' 'secretPin' ) EQUALITY "
+        "caseIgnoreMatch SYNTAX 1.3.6.1.4.1.1466.115.121.1.15 )\n",
+        encoding="utf-8",
+    )
+    denial = "orclaci: access to attr=(secretPin) by * (none)"
+    grant = "orclaci: access to attr=(sitePin) by * (read)"
+
+    migrated(tmp_path, [domain(grant), unit("ou=people", BASE, denial)], schema_file=schema)
+
+    assert sum("deny (read)" in aci for aci in acis_of(tmp_path / "out")) == 1
