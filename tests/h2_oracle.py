@@ -99,7 +99,11 @@ def h2_server(folder: Path) -> Iterator[int]:
             yield answering
     finally:
         process.terminate()
-        process.wait(10)
+        try:
+            process.wait(10)
+        except subprocess.TimeoutExpired:  # it holds nothing that is worth waiting for
+            process.kill()
+            process.wait()
         RUNNING.discard(process.pid)
         log.close()
 

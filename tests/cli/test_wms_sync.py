@@ -54,6 +54,7 @@ def test_the_mock_server_says_where_it_is_and_answers(tmp_path: Path) -> None:
     assert "secret-of-ann" not in line
 
 
+@pytest.mark.process
 def test_a_dry_run_names_the_facilities(
     capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

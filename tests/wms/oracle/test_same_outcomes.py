@@ -34,6 +34,8 @@ from tests.wms.warehouse import NOW, Warehouse
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+pytestmark = pytest.mark.process
+
 __all__ = [
     "test_a_commit_that_never_arrived_is_done_again",
     "test_a_commit_whose_answer_is_lost_is_found_out",
