@@ -28,7 +28,8 @@ def fake_meltano(folder: Path, *, text: bytes = b"", exit_code: int = 0, then: s
     program.write_text(
         f"#!/usr/bin/env -S {sys.executable} -IS\nimport os, signal, sys, time\n"
         f"os.write(2, open({str(folder / 'said')!r}, 'rb').read())\n{then}\n"
-        f"if {exit_code} < 0:\n    signal.pthread_sigmask(signal.SIG_SETMASK, [])\n    os.kill(os.getpid(), -({exit_code}))\nsys.exit({exit_code})\n"
+        f"if {exit_code} < 0:\n    signal.pthread_sigmask(signal.SIG_SETMASK, [])\n"
+        f"    os.kill(os.getpid(), -({exit_code}))\nsys.exit({exit_code})\n"
     )
     program.chmod(0o755)
     return program
