@@ -55,6 +55,11 @@ class Denying:
                     draft = self._draft(level, directive, right, denied)
                     if draft is not None and any(_undoes(grant, draft) for grant in above):
                         yield from self._around_entry_level(draft)
+                        if right in SHOWN_BY_BROWSE and names_object_class(directive):
+                            # browsing shows objectClass by both rights: who is denied one of them gets neither
+                            yield from self._around_entry_level(
+                                replace(draft, rights=SHOWN_BY_BROWSE, attributes=OBJECT_CLASS)
+                            )
                     else:
                         yield Remark(directive, None, right, NO_ACI_NEEDED)
 

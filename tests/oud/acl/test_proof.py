@@ -117,3 +117,10 @@ def test_a_proof_of_what_is_no_aci_is_refused() -> None:
     """OUD would not start with it."""
     with pytest.raises(AciSyntaxError):
         prove(ENTRIES, OidPolicy([]), [(PEOPLE, "access to entry by * (browse)")], SUBJECTS)
+
+
+def test_who_is_denied_reading_object_class_does_not_search_for_it() -> None:
+    """Browsing stands for reading and searching objectClass; a denial of one below it takes the other along."""
+    found = proved([value("access to entry by * (browse)", BASE), value("access to attr=(objectclass) by * (noread)")])
+
+    assert found.gained == 0
