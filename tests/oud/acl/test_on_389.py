@@ -187,12 +187,15 @@ REFUSED_THERE = [
     *(text for text, reason, _ in REFUSED if reason.startswith((
         "unknown", "only version", "expected ';'", "expected a right", "expected a bind rule", "expected allow",
         "given twice", "never closed", "does not begin",
-    )) and "targetscope" not in text),
+    )) and "targetscope" not in text and "ssf<" not in text),
     aci('(targetattr="cn,sn")'), aci('(targetscope="base")'), aci('(targetcontrol="1.2.3")'), aci('(extop="1.2.3")'),
     aci('(targetattr="+")'), aci('(target="ldap:///dc=other")'), aci(rights="import"), aci(rights="export"),
-    aci(rule='ssf<"1"'), "access to entry by * (browse)",
+    "access to entry by * (browse)",
 ]  # fmt: skip
-"""The server takes more than the grammar: it looks neither at bind names nor at methods, addresses and days."""
+"""The server takes more than the grammar: it looks neither at bind names nor at methods, addresses and days.
+
+It answers ``ssf<"1"`` now so, now otherwise (2.3.1: taken in one of three runs); our parser always refuses it.
+"""
 
 
 @pytest.mark.parametrize("text", REFUSED_THERE)
