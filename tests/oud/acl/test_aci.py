@@ -156,6 +156,15 @@ REFUSED = [
 ]  # fmt: skip
 
 
+def test_a_strength_below_the_least_is_not_for_389() -> None:
+    """OUD takes it, which never holds; 389 2.3 takes it at one time and refuses it at another."""
+    text = aci(rule='ssf<"1"')
+    assert parse_aci(text, flavour="oud")
+
+    with pytest.raises(AciSyntaxError, match='389 does not take ssf<"1"'):
+        parse_aci(text, flavour="389")
+
+
 @pytest.mark.parametrize(("text", "reason", "column"), REFUSED)
 def test_what_a_server_refuses_is_refused_with_its_place(text: str, reason: str, column: int) -> None:
     """An invalid value that slips through puts OUD into lockdown mode at its next start."""
