@@ -194,7 +194,7 @@ REFUSED_THERE = [
 ]  # fmt: skip
 """The server takes more than the grammar: it looks neither at bind names nor at methods, addresses and days.
 
-It answers ``ssf<"1"`` now so, now otherwise (2.3.1: taken in one of three runs); our parser refuses it, see ``test_aci``.
+It answers ``ssf<"1"`` now so, now otherwise (2.3.1: taken in one of three runs); our parser refuses it.
 """
 
 
