@@ -7,6 +7,7 @@ process is left behind. What does not: fixtures of one room (they live in its ow
 from __future__ import annotations
 
 import os
+import signal
 import time
 from typing import TYPE_CHECKING
 
@@ -36,6 +37,20 @@ def _clean_session_environment() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         _remove_foreign(patch)
         yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _interrupts_as_at_a_terminal() -> Iterator[None]:
+    """SIGINT is answered as at a terminal, also where a script put the tests into the background.
+
+    A shell without job control starts such a process with SIGINT ignored. Dagster's execution in process gives SIGTERM
+    the disposition of SIGINT (1.13.27), and what is ignored is inherited by every process that a test starts.
+    """
+    before = signal.getsignal(signal.SIGINT)
+    if before is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
 
 
 @pytest.fixture(autouse=True)
