@@ -140,7 +140,8 @@ def with_contract_and_mart(tmp_path: Path) -> Path:
     }.items():
         (project / name).parent.mkdir(parents=True, exist_ok=True)
         (project / name).write_text(text)
-    (project / ".meltano").symlink_to(DEFAULT_PROJECT / ".meltano")
+    for name in (".meltano", "extract", "load"):  # what is installed, and the packages that it was installed from
+        (project / name).symlink_to(DEFAULT_PROJECT / name)
     return project
 
 

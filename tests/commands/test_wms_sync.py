@@ -27,7 +27,8 @@ if TYPE_CHECKING:
     from flext_pipelines.commands.bus import Bus
     from flext_pipelines.wms.syncing import SyncHealth
 
-pytestmark = [pytest.mark.process, pytest.mark.xdist_group("wms_sync")]
+# The default project is one: its runs and those of the main job wait for each other, and its locks do not.
+pytestmark = [pytest.mark.process, pytest.mark.xdist_group("main job")]
 
 PROJECT = Path(__file__).parents[2] / "meltano"
 ENTITIES = ("item", "inventory", "order_hdr")
@@ -67,12 +68,12 @@ def _health(bus: Bus) -> Mapping[str, str]:
 def test_a_sync_loads_a_facility_and_a_full_one_never_doubles_a_row(bus: Bus, server: Running, tmp_path: Path) -> None:
     """One facility, then everything twice: the tables hold the server's rows, each once and with its load stamp."""
     part = bus.send(SyncWmsCommand(facilities=("DC01",), entities=ENTITIES, attached=True)).unwrap()
+    assert [(one.partition, one.status) for one in part.parts] == [("DC01", "completed")], part
     loaded = _rows(tmp_path, "SELECT DISTINCT facility_key FROM oic.wms_order_hdr")
     (changed,) = server.server.warehouse.touch("item", 1, "somebody")
     for _ in range(2):
         bus.send(SyncWmsCommand(mode="full", entities=ENTITIES, attached=True)).unwrap()
 
-    assert [(one.partition, one.status) for one in part.parts] == [("DC01", "completed")]
     assert loaded == [("DC01",)]
     assert _rows(tmp_path, "SELECT count(*), count(DISTINCT id) FROM oic.wms_order_hdr") == [(40, 40)]
     assert _rows(tmp_path, "SELECT count(*), count(DISTINCT id), count(_sdc_batched_at) FROM oic.wms_item") == [

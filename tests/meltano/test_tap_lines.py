@@ -31,12 +31,12 @@ def work(folder: Path, code: str, *, timeout_seconds: float = 0, log: TapLog | N
 
 def test_a_slow_reader_loses_no_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A tap that ends while its reader is busy for long has written everything all the same."""
-    monkeypatch.setattr(watchdog, "SETTLE_SECONDS", 1.0)
+    monkeypatch.setattr(watchdog, "SETTLE_SECONDS", 3.0)
     tap = work(tmp_path, "import sys; sys.stdout.write(''.join(f'{n}\\n' for n in range(14_000)))")
     lines = tap.lines()
 
     first = next(lines)
-    time.sleep(3)  # longer than a reader of ours may take to finish after the end of its process
+    time.sleep(5)  # longer than a reader of ours may take to finish after the end of its process
 
     assert [int(line) for line in (first, *lines)] == list(range(14_000))
     assert tap.ended is not None
