@@ -121,7 +121,7 @@ def test_garbage_from_the_tap_is_shown(duckdb_place: Place, tmp_path: Path) -> N
 def test_random_kills_lose_and_double_nothing(duckdb_place: Place, tmp_path: Path) -> None:
     """Killed at random moments, again and again, the rerun from the stored state ends with the source's rows."""
     shape = schema("s", {"id": INTEGER, "rk": INTEGER, "v": TEXT}, (), "rk")
-    source = [{"id": i % 7, "rk": i // 5, "v": "x"} for i in range(6_000)]
+    source = [{"id": i % 7, "rk": i // 5, "v": "x"} for i in range(24_000)]
     config = {**duckdb_place.config, "batch_size_rows": 300}
     feed, taken, log = tmp_path / "feed", tmp_path / "taken", tmp_path / "log"
     (tmp_path / "config.json").write_text(json.dumps(config))
@@ -140,7 +140,7 @@ def test_random_kills_lose_and_double_nothing(duckdb_place: Place, tmp_path: Pat
             while not taken.stat().st_size and process.poll() is None and time.monotonic() < deadline:
                 time.sleep(0.005)
             if len(codes) < 6:
-                time.sleep(dice.random() * 0.12)
+                time.sleep(dice.random() * 0.08)
                 process.kill()
             codes.append(process.wait(60))
         complete = taken.read_text().split("\n")[:-1]
