@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import duckdb
 import pytest
 
+from flext_pipelines.assets.bus import process_bus
 from flext_pipelines.bootstrap import build_bus
 from flext_pipelines.commands.wms.sync import (
     GetSyncHealthQuery,
@@ -49,9 +51,12 @@ def bus(server: Running, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Ite
         monkeypatch.setenv(f"TAP_ORACLE_WMS_{name}", value)
     # The run reads its settings from the environment, as every process that Dagster starts does.
     monkeypatch.setenv("FLEXT_HOME", str(tmp_path / "home"))
+    process_bus.cache_clear()  # another test of this process may have performed a run with its own home
+    monkeypatch.delitem(sys.modules, "flext_pipelines.definitions", raising=False)
     made = build_bus(Settings(home=tmp_path / "home", actor="tester", meltano_project_root=PROJECT))
     yield made
     made.close()
+    process_bus.cache_clear()
 
 
 def _rows(tmp_path: Path, query: str) -> list[tuple[Any, ...]]:
