@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import json
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn, cast
 
 import dagster as dg
 from dagster import DagsterExecutionInterruptedError
@@ -28,6 +28,7 @@ from flext_pipelines.runs.location import Tag
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+    from contextlib import AbstractContextManager
 
     from dagster._core.definitions.metadata import RawMetadataValue
 
@@ -67,7 +68,7 @@ def _metadata_value(value: object) -> RawMetadataValue:
     return str(value)[-_LONGEST_TEXT:]
 
 
-def raise_in_step(context: StepContext, error: FlextError, retries: Retries = NO_RETRIES) -> None:
+def raise_in_step(context: StepContext, error: FlextError, retries: Retries = NO_RETRIES) -> NoReturn:
     """End the step as the error demands.
 
     Raises:
@@ -98,17 +99,20 @@ def _is_being_cancelled(context: StepContext) -> bool:
     return run is not None and run.status in (dg.DagsterRunStatus.CANCELING, dg.DagsterRunStatus.CANCELED)
 
 
-@contextmanager
-def translated(context: StepContext, retries: Retries = NO_RETRIES) -> Iterator[None]:
+def translated(context: StepContext, retries: Retries = NO_RETRIES) -> AbstractContextManager[None, None]:
     """Whatever is raised inside ends the step as ``raise_in_step`` says; a stray exception is a fault of ours.
 
-    Interrupts and what Dagster raises to steer a step pass through.
+    Interrupts and what Dagster raises to steer a step pass through. Nothing is swallowed, which the type says.
 
     Args:
         context: The step's.
         retries: Further attempts that the project declares; whoever launched the run may have said otherwise.
     """
-    retries = asked_for(context.run.tags, retries)
+    return cast("AbstractContextManager[None, None]", _translating(context, asked_for(context.run.tags, retries)))
+
+
+@contextmanager
+def _translating(context: StepContext, retries: Retries) -> Iterator[None]:
     try:
         yield
     except (dg.Failure, dg.RetryRequested, dg.DagsterError):
