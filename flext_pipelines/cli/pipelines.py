@@ -9,7 +9,7 @@ import click
 
 from flext_pipelines.cli import output
 from flext_pipelines.cli.live import watching
-from flext_pipelines.cli.runs import show_failed_checks
+from flext_pipelines.cli.runs import show_failed_checks, show_metrics
 from flext_pipelines.cli.session import json_option, prewarm, send, settings
 from flext_pipelines.errors import FlextError, UsageError
 
@@ -141,26 +141,6 @@ def _show_what_was_done(execution_id: str) -> None:
     if metrics.streams or metrics.tables:
         show_metrics(metrics)
     show_failed_checks(send(GetPipelineStatusQuery(execution_id=execution_id)).checks_failed)
-
-
-def show_metrics(metrics: RunMetrics) -> None:
-    """What a run moved, per stream and in all; then what else it made, whose rows are no part of that."""
-    columns = ("stream", "extracted", "loaded", "rejected", "seconds", "rows/s", "bookmark")
-    rows: list[tuple[object, ...]] = [
-        (one.stream, one.rows_extracted, one.rows_loaded, one.rows_rejected, one.seconds,
-         round(one.rows_per_second) if one.rows_per_second else None, one.bookmark_after)
-        for one in metrics.streams
-    ]  # fmt: skip
-    if len(rows) > 1:
-        rate = round(metrics.rows_per_second) if metrics.rows_per_second else None
-        rows.append(
-            ("in all", metrics.rows_extracted, metrics.rows_loaded, metrics.rows_rejected, metrics.seconds, rate, None)
-        )
-    if rows or not metrics.tables:
-        output.table(metrics.pipeline, columns, rows, empty="No stream was moved.")
-    if metrics.tables:
-        made = [(one.asset, one.rows_loaded, one.seconds) for one in metrics.tables]
-        output.table("Also made", ("asset", "rows", "seconds"), made, empty="")
 
 
 def _show_launch(execution: Execution, *, as_json: bool) -> None:

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from flext_pipelines.runs.logs import ExecutionLogs
+    from flext_pipelines.runs.metrics import RunMetrics
     from flext_pipelines.runs.record import CheckResult
     from flext_pipelines.runs.status import Overview, PipelineStatus, RunSummary
 
@@ -230,8 +231,27 @@ def metrics(run: str, as_json: bool) -> None:
       flext metrics wms
       flext metrics 01a2056d --json
     """
-    from flext_pipelines.cli.pipelines import show_metrics
     from flext_pipelines.commands.runs import GetMetricsQuery
 
     answer = send(GetMetricsQuery(**run_or_pipeline(run)))
     output.print_json(answer) if as_json else show_metrics(answer)
+
+
+def show_metrics(metrics: RunMetrics) -> None:
+    """What a run moved, per stream and in all; then what else it made, whose rows are no part of that."""
+    columns = ("stream", "extracted", "loaded", "rejected", "seconds", "rows/s", "bookmark")
+    rows: list[tuple[object, ...]] = [
+        (one.stream, one.rows_extracted, one.rows_loaded, one.rows_rejected, one.seconds,
+         round(one.rows_per_second) if one.rows_per_second else None, one.bookmark_after)
+        for one in metrics.streams
+    ]  # fmt: skip
+    if len(rows) > 1:
+        rate = round(metrics.rows_per_second) if metrics.rows_per_second else None
+        rows.append(
+            ("in all", metrics.rows_extracted, metrics.rows_loaded, metrics.rows_rejected, metrics.seconds, rate, None)
+        )
+    if rows or not metrics.tables:
+        output.table(metrics.pipeline, columns, rows, empty="No stream was moved.")
+    if metrics.tables:
+        made = [(one.asset, one.rows_loaded, one.seconds) for one in metrics.tables]
+        output.table("Also made", ("asset", "rows", "seconds"), made, empty="")
