@@ -247,8 +247,18 @@ class _Load:
         self._held.append((operation, settled))
         if not settled.held:
             self._release_held()
-        elif len(self._held) >= (_MOST_HELD_LATER if self._taken and not _names_server(settled) else _MOST_HELD):
+        elif self._takes_none(_MOST_HELD_LATER if self._taken and not _names_server(settled) else _MOST_HELD):
             raise self._about_server()
+
+    def _takes_none(self, most: int) -> bool:
+        """Whether so many were refused in a row, in the order in which they were sent.
+
+        Answers overtake each other: a server refuses at once and writes for a while, so that one of those before may
+        be taken yet.
+        """
+        if len(self._held) < most:
+            return False
+        return not self._pipeline.awaits_before(max(operation.place for operation, _ in self._held[:most]))
 
     def _release_held(self, *, at_end: bool = False) -> None:
         """Refusals that could have been about the server are about their records, since it takes others."""

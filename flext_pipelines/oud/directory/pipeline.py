@@ -21,6 +21,7 @@ from flext_pipelines.oud.directory.result_codes import TIMEOUT, Answer, work_err
 from flext_pipelines.values import Progress
 
 if TYPE_CHECKING:
+    from flext_pipelines.oud.directory.journal import Place
     from flext_pipelines.oud.directory.target import DirectoryTarget
 
 WINDOW = 64
@@ -96,6 +97,10 @@ class Pipeline:
         """
         while self._keys:
             self._pump()
+
+    def awaits_before(self, place: Place) -> bool:
+        """Whether a request of a record before this place has no answer yet."""
+        return any(operation.place < place for operation in self._at_work.values())
 
     def _is_full(self, operation: Operation) -> bool:
         if not self._keys:
