@@ -73,7 +73,9 @@ class PostgresServer:
     def disconnect(self, name: str) -> None:
         """End every connection to a database, so that it can be a template."""
         with psycopg.connect(self.url("postgres"), autocommit=True) as connection:
-            connection.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", [name])
+            connection.execute(
+                "SELECT pg_terminate_backend(pid, 60000) FROM pg_stat_activity WHERE datname = %s", [name]
+            )
 
     def drop_database(self, name: str) -> None:
         """Remove a database together with the connections to it."""

@@ -224,7 +224,7 @@ def test_a_connection_that_the_server_closed_is_replaced(postgres_url: str) -> N
     begin(trail)
 
     with psycopg.connect(postgres_url, autocommit=True) as other:
-        other.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'flext'")
+        other.execute("SELECT pg_terminate_backend(pid, 60000) FROM pg_stat_activity WHERE application_name = 'flext'")
 
     assert begin(trail) == 2
     database.close()

@@ -453,7 +453,7 @@ def test_a_database_that_goes_away_is_said(landing: LandingZone, postgres_url: s
     def cut(progress: Any) -> None:
         if progress.rows == 20:
             with psycopg.connect(postgres_url, autocommit=True) as other:
-                other.execute("SELECT pg_terminate_backend(%s)", [own])
+                other.execute("SELECT pg_terminate_backend(%s, 60000)", [own])
 
     with pytest.raises(UnavailableError):
         load(landing, None, target, request, tmp_path / "scratch", cut)
