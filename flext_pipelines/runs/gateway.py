@@ -40,7 +40,7 @@ class Runs:
     def records(self) -> RunRecords:
         """The reader of the storage."""
         if self._records is None:
-            from flext_pipelines.runs.records import open_records
+            from flext_pipelines.runs.storage import open_records
 
             self._records = open_records(self._settings)
         return self._records

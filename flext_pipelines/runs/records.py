@@ -1,15 +1,11 @@
-"""Reading the run storage: the interface, and which reader a home has.
+"""Reading the run storage: the interface that both readers have, and what they share.
 
-Importing dagster costs 0.4 s, which is most of what ``flext status`` may take in all. So the storage is read by SQL
-(``sql_records``) where its schema is one that we know, and through Dagster's API (``instance_records``) where it is
-not: after an upgrade of Dagster, or a storage of another kind. One contract test runs on both.
-
-What belongs here: the interface, filters, and the choice. What does not: SQL, dagster, answers to queries.
+What belongs here: the interface and filters. What does not: the readers (``sql_records``, ``instance_records``), which
+of them a home has (``storage``), answers to queries.
 """
 
 from __future__ import annotations
 
-import logging
 from datetime import datetime
 from typing import TYPE_CHECKING, Protocol
 
@@ -31,10 +27,6 @@ from flext_pipelines.values import Value
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
-
-    from flext_pipelines.settings import Settings
-
-log = logging.getLogger("flext.runs")
 
 
 class RunFilter(Value):
@@ -140,22 +132,3 @@ def worker_of_tags(tags: Mapping[str, str]) -> WorkerProcess | None:
         return WorkerProcess(pid=int(pid), host=host, started=float(started), exact=True)
     except ValueError:
         return None
-
-
-def open_records(settings: Settings) -> RunRecords:
-    """The reader of this home's storage.
-
-    Raises:
-        UnavailableError: The database does not answer.
-    """
-    from flext_pipelines.runs.database import UnknownSchemaError
-    from flext_pipelines.runs.sql_records import SqlRecords
-
-    try:
-        return SqlRecords.open(settings)
-    except UnknownSchemaError as unknown:
-        log.info("The run storage is read through Dagster's API, which is slower: %s", unknown)
-    from flext_pipelines.runs.instance import open_instance
-    from flext_pipelines.runs.instance_records import InstanceRecords
-
-    return InstanceRecords(open_instance(settings))

@@ -19,7 +19,7 @@ from flext_pipelines.runs.instance import open_instance
 from flext_pipelines.runs.launch import launch
 from flext_pipelines.runs.logs import event_page, follow, raw_page
 from flext_pipelines.runs.record import LEVELS, Level
-from flext_pipelines.runs.records import open_records
+from flext_pipelines.runs.storage import open_records
 from tests.runs.conftest import SAMPLE
 from tests.runs.stories import fill, log_lines, make_run
 

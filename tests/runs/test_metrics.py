@@ -11,7 +11,7 @@ from flext_pipelines.errors import NotFoundError
 from flext_pipelines.runs.launch import launch
 from flext_pipelines.runs.location import Meta, Tag
 from flext_pipelines.runs.metrics import run_metrics
-from flext_pipelines.runs.records import open_records
+from flext_pipelines.runs.storage import open_records
 from tests.runs.conftest import SAMPLE
 from tests.runs.stories import make_run, materialize
 

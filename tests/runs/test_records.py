@@ -19,8 +19,9 @@ from flext_pipelines.runs.instance_records import InstanceRecords
 from flext_pipelines.runs.launch import launch
 from flext_pipelines.runs.location import RUN_STATUS, Meta, Tag
 from flext_pipelines.runs.record import CheckResult
-from flext_pipelines.runs.records import RunFilter, last_event, open_records
+from flext_pipelines.runs.records import RunFilter, last_event
 from flext_pipelines.runs.sql_records import SqlRecords
+from flext_pipelines.runs.storage import open_records
 from flext_pipelines.settings import Settings
 from tests.runs.conftest import SAMPLE
 from tests.runs.stories import check, log_lines, make_run, materialize

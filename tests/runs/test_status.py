@@ -13,8 +13,8 @@ from flext_pipelines.runs.instance import open_instance
 from flext_pipelines.runs.launch import launch
 from flext_pipelines.runs.liveness import host_name
 from flext_pipelines.runs.location import RUN_STATUS, Tag
-from flext_pipelines.runs.records import open_records
 from flext_pipelines.runs.status import list_runs, overview, pipeline_status
+from flext_pipelines.runs.storage import open_records
 from tests.runs.conftest import SAMPLE
 from tests.runs.stories import check, make_run, materialize
 
