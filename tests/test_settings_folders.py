@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from flext_pipelines.meltano.locks import FileLock
+from flext_pipelines.meltano.file_lock import FileLock
 from flext_pipelines.meltano.sandbox import make_sandbox
 from flext_pipelines.runs.home import prepare_home
 from flext_pipelines.settings import Settings, make_private

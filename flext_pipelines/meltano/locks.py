@@ -1,138 +1,34 @@
-"""Locks between processes of this machine, held by the operating system and so never stale.
+"""What processes of this machine keep each other from.
 
 Four things must not happen at once: installing plugins while a pipeline uses them (Meltano's installer
 empties the run folders of live jobs), two runs with one Singer state (Meltano checks its job table and then
 inserts, which is not atomic), two changes of the project's files (one would be lost, or undone with the other), and
 the first migration of the system database by several runs.
 
-What belongs here: the locks, and who holds them. What does not: what is done under them.
+What belongs here: these locks, and who holds them. What does not: the lock itself (``file_lock``), what is done under
+it.
 """
 
 from __future__ import annotations
 
-import errno
-import fcntl
 import hashlib
-import json
-import os
 import re
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
-from datetime import UTC, datetime
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from flext_pipelines.errors import AlreadyRunningError, InstallInProgressError
+from flext_pipelines.meltano.file_lock import FileLock, Holder, is_free
+from flext_pipelines.meltano.system_database import sqlite_file
 from flext_pipelines.settings import make_private
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from flext_pipelines.meltano.project import MeltanoProject
 
 EDIT_WAIT_SECONDS = 10.0
 """How long who wants to change the project's files waits for another; a change of settings takes half a second."""
-
-
-@dataclass(frozen=True)
-class Holder:
-    """Who holds a lock, as the holder wrote it.
-
-    Attributes:
-        pid: Its process.
-        what: What it does: ``run wms``, ``install tap-x``.
-        since: When it began, ISO 8601 in UTC.
-    """
-
-    pid: int
-    what: str
-    since: str
-
-    def __str__(self) -> str:
-        """``run wms (process 4711, since 2026-01-02T03:04:05Z)``."""
-        return f"{self.what} (process {self.pid}, since {self.since})"
-
-
-class FileLock:
-    """One lock file, held from ``acquire`` until ``release`` or the death of every process that has its descriptor.
-
-    A descriptor passed on to a child keeps the lock when this process dies; ``release`` frees it for all.
-
-    Args:
-        path: The lock file; it is left in place, since removing a lock file races with its next user.
-        shared: Whether others may hold it shared at the same time.
-    """
-
-    def __init__(self, path: Path, *, shared: bool = False) -> None:
-        self.path = path
-        self._mode = fcntl.LOCK_SH if shared else fcntl.LOCK_EX
-        self._handle: int | None = None
-
-    @property
-    def handle(self) -> int | None:
-        """The descriptor, for a child that shall keep the lock."""
-        return self._handle
-
-    def acquire(self, what: str, *, wait_seconds: float = 0) -> bool:
-        """Take the lock; False when somebody else still has it after the wait.
-
-        An exclusive holder writes down who it is, for ``holder``.
-        """
-        make_private(self.path.parent)
-        handle = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        deadline = time.monotonic() + wait_seconds
-        try:
-            while not _try(handle, self._mode):
-                if time.monotonic() >= deadline:
-                    os.close(handle)
-                    return False
-                time.sleep(0.05)
-        except BaseException:
-            os.close(handle)
-            raise
-        self._handle = handle
-        if self._mode == fcntl.LOCK_EX:
-            now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-            os.ftruncate(handle, 0)
-            os.pwrite(handle, json.dumps({"pid": os.getpid(), "what": what, "since": now}).encode(), 0)
-        return True
-
-    def release(self) -> None:
-        """Give it up; nothing happens when it is not held."""
-        if self._handle is not None:
-            handle, self._handle = self._handle, None
-            fcntl.flock(handle, fcntl.LOCK_UN)
-            os.close(handle)
-
-    def holder(self) -> Holder | None:
-        """Who last took it exclusively, if that can be read."""
-        try:
-            values = json.loads(self.path.read_bytes())
-            return Holder(int(values["pid"]), str(values["what"]), str(values["since"]))
-        except (OSError, ValueError, TypeError, KeyError):
-            return None
-
-
-def _try(handle: int, mode: int) -> bool:
-    try:
-        fcntl.flock(handle, mode | fcntl.LOCK_NB)
-    except OSError as error:
-        if error.errno in {errno.EWOULDBLOCK, errno.EACCES}:
-            return False
-        raise
-    return True
-
-
-def is_free(path: Path) -> bool:
-    """Whether nobody holds the lock file."""
-    try:
-        handle = os.open(path, os.O_RDWR | os.O_CLOEXEC)
-    except FileNotFoundError:
-        return True
-    try:
-        return _try(handle, fcntl.LOCK_EX)
-    finally:
-        os.close(handle)
 
 
 def install_lock_path(project: MeltanoProject) -> Path:
@@ -163,6 +59,12 @@ def hold_for_run(project: MeltanoProject, what: str, *, wait_seconds: float = 0)
     )
 
 
+def running(project: MeltanoProject) -> list[Holder]:
+    """Who runs pipelines of this home right now."""
+    held = [path for path in project.sandboxes.glob("*.json") if not is_free(path)]
+    return [holder for path in held if (holder := FileLock(path).holder()) is not None]
+
+
 @contextmanager
 def hold_for_install(project: MeltanoProject, what: str, *, wait_seconds: float = 0) -> Iterator[None]:
     """Keep every pipeline of the project from running while plugins change.
@@ -170,8 +72,6 @@ def hold_for_install(project: MeltanoProject, what: str, *, wait_seconds: float 
     Raises:
         InstallInProgressError: A pipeline runs, or another installation; the error names which.
     """
-    from flext_pipelines.meltano.sandbox import running
-
     lock = FileLock(install_lock_path(project))
     if not lock.acquire(what, wait_seconds=wait_seconds):
         runs = [str(holder) for holder in running(project)]
@@ -269,8 +169,6 @@ def first_migration(project: MeltanoProject, *, wait_seconds: float = 60) -> Ite
     Known by database, Meltano's executable and, for SQLite, the file itself: another Meltano or a new file migrates
     anew.
     """
-    from flext_pipelines.meltano.system_database import sqlite_file
-
     url = project.database_url.get_secret_value()
     stamp = f"{url} {project.executable} {project.executable.stat().st_mtime_ns}"
     file = sqlite_file(project.database_url)

@@ -3,12 +3,17 @@
 What belongs here: these values, so that a message module needs nothing heavier. What does not: making them.
 """
 
-from typing import Literal
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal, Self
 
 from pydantic import Field, JsonValue
 
 from flext_pipelines.meltano.catalogue import PluginType
 from flext_pipelines.values import Value
+
+if TYPE_CHECKING:
+    from flext_pipelines.meltano.project_files import Place
 
 
 class PluginStatus(Value):
@@ -202,6 +207,31 @@ class ConfigProblem(Value):
     column: int | None = None
     plugin: str | None = None
     environment: str | None = None
+
+    @classmethod
+    def at(
+        cls,
+        place: Place,
+        severity: Severity,
+        code: str,
+        message: str,
+        instruction: str = "",
+        *,
+        plugin: str | None = None,
+        environment: str | None = None,
+    ) -> Self:
+        """A problem at a place of the project's files."""
+        return cls(
+            severity=severity,
+            code=code,
+            message=message,
+            instruction=instruction,
+            file=place.file,
+            line=place.line,
+            column=place.column,
+            plugin=plugin,
+            environment=environment,
+        )
 
 
 class ValidationReport(Value):

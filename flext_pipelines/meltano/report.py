@@ -12,12 +12,12 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Literal
 
 from flext_pipelines.errors import FlextError, RunCancelledError
+from flext_pipelines.meltano.bookmarks import Bookmark, bookmarks
 from flext_pipelines.meltano.catalogue import Block, Stream
 from flext_pipelines.meltano.environment import project_files
 from flext_pipelines.meltano.evidence import Evidence
 from flext_pipelines.meltano.failures import lost_rows
 from flext_pipelines.meltano.outcome import BlockOutcome, PipelineRun, Status, StreamOutcome
-from flext_pipelines.meltano.state import Bookmark, bookmarks
 from flext_pipelines.meltano.tally import BlockTally, StreamTally, Tally
 
 if TYPE_CHECKING:

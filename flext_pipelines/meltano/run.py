@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, TextIO
 from flext_pipelines.errors import FlextError
 from flext_pipelines.meltano import locks, system_database, warm
 from flext_pipelines.meltano.argv import run_argv
+from flext_pipelines.meltano.bookmarks import State
 from flext_pipelines.meltano.environment import child_environment
 from flext_pipelines.meltano.failures import cancelled, verdict
 from flext_pipelines.meltano.lines import Echo, Tail
@@ -29,7 +30,7 @@ from flext_pipelines.meltano.redaction import Redactor, dotenv_values
 from flext_pipelines.meltano.report import Readings, evidence_of, pipeline_run
 from flext_pipelines.meltano.running import Ended, Graces, Running
 from flext_pipelines.meltano.sandbox import Sandbox, make_sandbox
-from flext_pipelines.meltano.state import State, read_states
+from flext_pipelines.meltano.state import read_states
 from flext_pipelines.meltano.tally import Tally
 from flext_pipelines.settings import environment as process_environment
 from flext_pipelines.values import Progress, ignore_progress

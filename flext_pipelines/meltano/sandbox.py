@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING
 
 from flext_pipelines.errors import FlextError, StorageFullError, UnavailableError
 from flext_pipelines.meltano import system_database, watchdog
-from flext_pipelines.meltano.locks import FileLock, Holder, is_free
+from flext_pipelines.meltano.file_lock import FileLock, is_free
 from flext_pipelines.meltano.run_catalog import selected_streams
 from flext_pipelines.settings import make_private
 
@@ -151,12 +151,6 @@ def no_folder(project: MeltanoProject, error: OSError) -> FlextError:
         "Check that FLEXT_HOME is a folder that you may write to",
         where,
     )
-
-
-def running(project: MeltanoProject) -> list[Holder]:
-    """Who runs pipelines of this home right now."""
-    held = [path for path in project.sandboxes.glob("*.json") if not is_free(path)]
-    return [holder for path in held if (holder := FileLock(path).holder()) is not None]
 
 
 def sweep(project: MeltanoProject) -> None:

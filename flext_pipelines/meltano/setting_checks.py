@@ -20,7 +20,6 @@ from flext_pipelines.meltano.opening import opened_project
 from flext_pipelines.meltano.plugin_values import ConfigProblem, Severity
 from flext_pipelines.meltano.project_files import Definition, Keys, Place, ProjectFiles, YamlFile
 from flext_pipelines.meltano.setting_types import PLACEHOLDER, checked, find_definition, is_secret
-from flext_pipelines.meltano.validation import problem
 
 if TYPE_CHECKING:
     from meltano.core.plugin.project_plugin import ProjectPlugin
@@ -79,7 +78,7 @@ def _unknown_plugins(environment: str, files: ProjectFiles) -> Iterator[ConfigPr
                 if (kind, name) not in known:
                     place = file.place((*keys, "config", "plugins", kind, index, "name"))
                     message = f"environment {environment!r} configures {name!r}, which is no plugin of type {kind}"
-                    yield problem("warning", "unknown_plugin", place, message, "Rename or remove it")
+                    yield ConfigProblem.at(place, "warning", "unknown_plugin", message, "Rename or remove it")
 
 
 class _PluginCheck:
@@ -120,16 +119,16 @@ class _PluginCheck:
             definition = find_definition(self._defined, name)
             if definition is None:
                 if self._defined and not self._parent_is_known(name):
-                    yield self._problem("warning", "unknown_setting", place, *self._unknown(name))
+                    yield self._problem(place, "warning", "unknown_setting", *self._unknown(name))
                 continue
             if definition.name == name and isinstance(value, (str, int, float, bool, list)):
                 yield from self._mistyped(definition, value, place)
             plain = isinstance(value, str) and value and not PLACEHOLDER.search(value)
             if plain and is_secret(definition, name, value):
                 yield self._problem(
+                    place,
                     "warning",
                     "secret_in_file",
-                    place,
                     f"secret setting {name!r} of {self._name} stands in the file in plain text",
                     f"Put it into .env: `flext plugins configure {self._name}`",
                 )
@@ -148,7 +147,7 @@ class _PluginCheck:
         try:
             checked(self._name, definition, list(map(str, value)) if isinstance(value, list) else value)
         except PluginConfigError as error:
-            yield self._problem("error", "wrong_type", place, error.reason, error.instruction)
+            yield self._problem(place, "error", "wrong_type", error.reason, error.instruction)
 
     def unfilled(self, severity: Severity) -> Iterator[ConfigProblem]:
         """Placeholders that no variable fills; Meltano would put nothing there, without a word."""
@@ -161,7 +160,7 @@ class _PluginCheck:
                     place = file.place(config_path(file, section, name) or section)
                     named = ", ".join(f"${name}" for name in missing)
                     message = f"setting {name!r} of {self._name} refers to {named}, which nothing sets"
-                    yield self._problem(severity, "unresolved_placeholder", place, message, "Set it in .env")
+                    yield self._problem(place, severity, "unresolved_placeholder", message, "Set it in .env")
 
     def missing(self, plugin: ProjectPlugin, severity: Severity) -> Iterator[ConfigProblem]:
         """Required settings without a value: of several groups, the one that lacks the least."""
@@ -173,9 +172,9 @@ class _PluginCheck:
         named = ", ".join(repr(name) for name in fewest)
         other = f" (or another of its {len(groups)} sets of settings)" if len(groups) > 1 else ""
         yield self._problem(
+            self._definition.place(),
             severity,
             "missing_setting",
-            self._definition.place(),
             f"{self._name} needs {named}{other}",
             f"`flext plugins configure {self._name}` sets it",
         )
@@ -187,5 +186,7 @@ class _PluginCheck:
             return True  # it has one, which does not fit; told elsewhere
         return value is not None and value != ""
 
-    def _problem(self, severity: Severity, code: str, place: Place, message: str, instruction: str) -> ConfigProblem:
-        return problem(severity, code, place, message, instruction, plugin=self._name, environment=self._environment)
+    def _problem(self, place: Place, severity: Severity, code: str, message: str, instruction: str) -> ConfigProblem:
+        return ConfigProblem.at(
+            place, severity, code, message, instruction, plugin=self._name, environment=self._environment
+        )

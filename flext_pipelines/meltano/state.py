@@ -1,39 +1,22 @@
-"""Singer state: which state id a run has, and where its bookmarks stand.
+"""Singer state: which state id a run has, and where its state is kept.
 
-What belongs here: state ids as Meltano builds them, reading and writing a state, bookmarks per stream. What
-does not: who may write a state at what time (``locks``, ``run``).
+What belongs here: state ids as Meltano builds them, reading and writing a state. What does not: what a state says
+(``bookmarks``), who may write one at what time (``locks``, ``run``).
 """
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from flext_pipelines.errors import NotFoundError, UsageError
 from flext_pipelines.meltano import system_database
+from flext_pipelines.meltano.bookmarks import State
 from flext_pipelines.meltano.environment import child_environment, project_files
 from flext_pipelines.settings import environment as process_environment
 
 if TYPE_CHECKING:
     from flext_pipelines.meltano.project import MeltanoProject
-
-State = Mapping[str, object]
-"""What a tap is given and a target gives back: ``{"bookmarks": {stream: {...}}}``."""
-
-
-@dataclass(frozen=True, slots=True)
-class Bookmark:
-    """Where a stream stands.
-
-    Attributes:
-        replication_key: The column, where the state names it.
-        value: Its value as text; JSON where the state holds more than one plain value.
-    """
-
-    replication_key: str | None
-    value: str | None
 
 
 def state_id(environment: str, tap: str, target: str, suffix: str | None = None) -> str:
@@ -79,37 +62,6 @@ def uses_system_database(project: MeltanoProject) -> bool:
     return not mentioned and not any(
         "STATE_BACKEND" in name for name in child_environment(project, process_environment())
     )
-
-
-def bookmarks(state: State) -> dict[str, Bookmark]:
-    """Where each stream stands, from any tap's state.
-
-    Taps of the Singer SDK write ``replication_key`` and ``replication_key_value``; older ones
-    write ``{"updated_at": "2026-01-01"}``, and some a bare value.
-    """
-    found = state.get("bookmarks")
-    if not isinstance(found, Mapping):
-        return {}
-    return {str(stream): _bookmark(value) for stream, value in found.items()}
-
-
-def _bookmark(value: object) -> Bookmark:
-    if not isinstance(value, Mapping):
-        return Bookmark(None, None if value is None else _as_text(value))
-    if "replication_key_value" in value:
-        key = value.get("replication_key")
-        return Bookmark(key if isinstance(key, str) else None, _as_text(value["replication_key_value"]))
-    if len(value) == 1:
-        ((key, only),) = value.items()
-        if not isinstance(only, (Mapping, list)):
-            return Bookmark(str(key), _as_text(only))
-    return Bookmark(None, _as_text(value) if value else None)
-
-
-def _as_text(value: object) -> str | None:
-    if value is None:
-        return None
-    return value if isinstance(value, str) else json.dumps(value, sort_keys=True, default=str)
 
 
 def write_state(project: MeltanoProject, wanted: str, state: State | None) -> None:

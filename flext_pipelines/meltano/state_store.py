@@ -27,8 +27,8 @@ from flext_pipelines.meltano.library import LIBRARY_ERRORS, OpenedProject, quiet
 from flext_pipelines.settings import environment as process_environment
 
 if TYPE_CHECKING:
+    from flext_pipelines.meltano.bookmarks import State
     from flext_pipelines.meltano.project import MeltanoProject
-    from flext_pipelines.meltano.state import State
 
 
 def read_states(project: MeltanoProject, state_ids: Sequence[str]) -> dict[str, State]:

@@ -31,30 +31,6 @@ _ALIASES = frozenset(
 """What Meltano takes instead of five fields (CRON_INTERVALS of core/schedule.py, 4.4.1)."""
 
 
-def problem(
-    severity: Severity,
-    code: str,
-    place: Place,
-    message: str,
-    instruction: str = "",
-    *,
-    plugin: str | None = None,
-    environment: str | None = None,
-) -> ConfigProblem:
-    """A problem at a place."""
-    return ConfigProblem(
-        severity=severity,
-        code=code,
-        message=message,
-        instruction=instruction,
-        file=place.file,
-        line=place.line,
-        column=place.column,
-        plugin=plugin,
-        environment=environment,
-    )
-
-
 def validate(
     project: MeltanoProject, environment: str | None = None, *, extra: Mapping[str, str | SecretStr] | None = None
 ) -> ValidationReport:
@@ -107,7 +83,7 @@ def _of_files(files: ProjectFiles) -> Iterator[ConfigProblem]:
     for violation in violations(files):
         if violation.keys[:1] == ("schedules",) and violation.keys[-1:] == ("interval",):
             continue  # Meltano's pattern refuses `0 8-18 * * 1-5`; ours is checked below
-        yield problem("warning", "schema", violation.place, violation.problem)
+        yield ConfigProblem.at(violation.place, "warning", "schema", violation.problem)
     for section in ("jobs", "schedules", "environments"):
         entries = [(file, keys, str(data.get("name"))) for file, keys, data in files.entries(section)]
         yield from _duplicates(section.removesuffix("s"), entries)
@@ -121,7 +97,9 @@ def _of_files(files: ProjectFiles) -> Iterator[ConfigProblem]:
         wrong = _cron(str(interval)) if interval is not None else "it has no interval"
         if wrong:
             place = file.place((*keys, "interval"))
-            yield problem("error", "invalid_cron", place, f"schedule {data.get('name')!r}: {wrong}", "Correct the cron")
+            yield ConfigProblem.at(
+                place, "error", "invalid_cron", f"schedule {data.get('name')!r}: {wrong}", "Correct the cron"
+            )
 
 
 def _cron(interval: str) -> str | None:
@@ -134,10 +112,10 @@ def _duplicates(what: str, entries: list[tuple[YamlFile, Keys, str]]) -> Iterato
     for file, keys, name in entries:
         place = file.place((*keys, "name"))
         if counts[name] > 1 and name in seen:
-            yield problem(
+            yield ConfigProblem.at(
+                place,
                 "error",
                 "duplicate_name",
-                place,
                 f"a second {what} is named {name!r}; the first stands at {seen[name]}",
                 "Rename or remove one",
             )
@@ -192,12 +170,14 @@ def _of_plugins(
         severity: Severity = "error" if plugin.name in used else "warning"
         if plugin.problem:
             message = f"plugin {plugin.name!r}: {plugin.problem}"
-            yield problem("error", "no_definition", place, message, "Define it, or lock it", plugin=plugin.name)
+            yield ConfigProblem.at(
+                place, "error", "no_definition", message, "Define it, or lock it", plugin=plugin.name
+            )
         elif not plugin.installed:
-            yield problem(
+            yield ConfigProblem.at(
+                place,
                 severity,
                 "not_installed",
-                place,
                 f"plugin {plugin.name!r} is not installed",
                 f"`flext plugins install {plugin.name}`",
                 plugin=plugin.name,
@@ -205,10 +185,10 @@ def _of_plugins(
         elif plugin.venv is None and plugin.executable and "/" in plugin.executable:
             program = project.root / plugin.executable
             if not program.exists():
-                yield problem(
+                yield ConfigProblem.at(
+                    definition.place("executable") if definition else place,
                     severity,
                     "no_executable",
-                    definition.place("executable") if definition else place,
                     f"plugin {plugin.name!r} has an executable that is not there: {plugin.executable}",
                     "Correct the path, which is relative to the project",
                     plugin=plugin.name,
@@ -223,10 +203,10 @@ def _of_pipelines(files: ProjectFiles, catalogue: ProjectCatalogue) -> Iterator[
             entries = jobs if pipeline.source == "job" else schedules
             file, keys = entries.get(pipeline.state_id or pipeline.name, (files.main, ()))
             inside = "annotations" if pipeline.problem.startswith("annotation") else "tasks"
-            yield problem(
+            yield ConfigProblem.at(
+                file.place((*keys, inside)),
                 "error",
                 "invalid_pipeline",
-                file.place((*keys, inside)),
                 f"{pipeline.source} {pipeline.name!r}: {pipeline.problem}",
                 "Name plugins of the project; every tap needs a target after it",
             )
@@ -235,11 +215,11 @@ def _of_pipelines(files: ProjectFiles, catalogue: ProjectCatalogue) -> Iterator[
         if schedule.problem:
             place = file.place((*keys, "job"))
             message = f"schedule {schedule.name!r}: {schedule.problem}"
-            yield problem("error", "unknown_job", place, message, "Name a job of the project")
+            yield ConfigProblem.at(place, "error", "unknown_job", message, "Name a job of the project")
         if not _is_zone(schedule.timezone):
             place = file.place((*keys, "annotations"))
             message = f"schedule {schedule.name!r}: {schedule.timezone!r} is no time zone"
-            yield problem("error", "unknown_timezone", place, message, "Use an IANA name: Europe/Berlin")
+            yield ConfigProblem.at(place, "error", "unknown_timezone", message, "Use an IANA name: Europe/Berlin")
 
 
 def _is_zone(name: str) -> bool:

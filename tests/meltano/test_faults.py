@@ -34,12 +34,13 @@ from flext_pipelines.errors import (
     TimedOutError,
     UnavailableError,
 )
-from flext_pipelines.meltano import locks, sandbox
+from flext_pipelines.meltano import locks
+from flext_pipelines.meltano.bookmarks import bookmarks
 from flext_pipelines.meltano.outcome import PipelineRun
 from flext_pipelines.meltano.plan import RunRequest
 from flext_pipelines.meltano.run import MeltanoRunner
 from flext_pipelines.meltano.running import Graces
-from flext_pipelines.meltano.state import bookmarks, read_states, write_state
+from flext_pipelines.meltano.state import read_states, write_state
 from flext_pipelines.values import Progress
 from tests.meltano.projects import loaded, opened, script, tap, target, write_project
 
@@ -427,7 +428,7 @@ def test_runs_and_installations_keep_each_other_out(tmp_path: Path) -> None:
     runner.run(J, lambda progress: install() if "started" in progress.text else None)
 
     assert "run j (process" in str(seen[0])
-    assert sandbox.running(runner.project) == []
+    assert locks.running(runner.project) == []
 
 
 def test_a_mapper_may_drop_rows(tmp_path: Path) -> None:

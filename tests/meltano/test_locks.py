@@ -1,21 +1,18 @@
-"""Locks between processes: who holds them, and that none outlives its holder."""
+"""What processes of one machine keep each other from, and that each is told who is in its way."""
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 from flext_pipelines.errors import AlreadyRunningError, InstallInProgressError
+from flext_pipelines.meltano.file_lock import is_free
 from flext_pipelines.meltano.locks import (
-    FileLock,
     first_migration,
     hold_for_install,
     hold_for_run,
     hold_states,
-    is_free,
     state_lock_path,
 )
 from flext_pipelines.meltano.project import MeltanoProject
@@ -26,41 +23,6 @@ from tests.meltano.projects import opened, write_project
 def project(tmp_path: Path) -> MeltanoProject:
     """A project with its home."""
     return opened(write_project(tmp_path / "project"), tmp_path / "home")
-
-
-def test_an_exclusive_lock_is_had_once_and_says_by_whom(tmp_path: Path) -> None:
-    """Until it is given up."""
-    first, second = FileLock(tmp_path / "lock"), FileLock(tmp_path / "lock")
-
-    assert first.acquire("run wms")
-    assert not second.acquire("run other")
-    holder = second.holder()
-    assert holder is not None
-    assert holder.what == "run wms"
-    assert not is_free(tmp_path / "lock")
-    first.release()
-    assert is_free(tmp_path / "lock")
-    assert second.acquire("run other")
-    second.release()
-
-
-def test_a_lock_ends_with_the_process_that_holds_it(tmp_path: Path) -> None:
-    """Also when that process is killed: nothing of it can go stale."""
-    path = tmp_path / "lock"
-    code = (
-        "import pathlib, time\nfrom flext_pipelines.meltano.locks import FileLock\n"
-        f"FileLock(pathlib.Path({str(path)!r})).acquire('x'); lock = FileLock(pathlib.Path({str(path)!r} + '2'))\n"
-        "lock.acquire('y'); print('held', flush=True); time.sleep(60)"
-    )
-    with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True) as child:
-        assert child.stdout is not None
-        child.stdout.readline()
-        assert not is_free(tmp_path / "lock2")
-
-        child.kill()
-        child.wait()
-
-    assert is_free(tmp_path / "lock2")
 
 
 def test_many_runs_share_the_plugins_and_no_installation_gets_in(project: MeltanoProject) -> None:

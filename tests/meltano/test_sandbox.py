@@ -12,8 +12,9 @@ import pytest
 
 from flext_pipelines.errors import StorageFullError, UnavailableError
 from flext_pipelines.meltano import sandbox
+from flext_pipelines.meltano.locks import running
 from flext_pipelines.meltano.project import MeltanoProject
-from flext_pipelines.meltano.sandbox import make_sandbox, running, sweep
+from flext_pipelines.meltano.sandbox import make_sandbox, sweep
 from tests.meltano.projects import opened, write_project
 
 RUN = "0f0f0f0f-0000-4000-8000-000000000001"

@@ -10,11 +10,12 @@ from pydantic import SecretStr
 from flext_pipelines.errors import AlreadyRunningError, DataDamagedError, NotFoundError, UnavailableError, UsageError
 from flext_pipelines.meltano import state_store, system_database
 from flext_pipelines.meltano.argv import meltano_argv
+from flext_pipelines.meltano.bookmarks import Bookmark, bookmarks
 from flext_pipelines.meltano.environment import child_environment
 from flext_pipelines.meltano.locks import hold_states
 from flext_pipelines.meltano.process import Invocation, run_to_end
 from flext_pipelines.meltano.project import MeltanoProject
-from flext_pipelines.meltano.state import Bookmark, bookmarks, read_states, state_id, uses_system_database, write_state
+from flext_pipelines.meltano.state import read_states, state_id, uses_system_database, write_state
 from flext_pipelines.settings import environment
 from tests.meltano.projects import opened, write_project
 

@@ -13,10 +13,11 @@ import pytest
 
 from flext_pipelines.errors import NotFoundError
 from flext_pipelines.meltano import warm
+from flext_pipelines.meltano.bookmarks import bookmarks
 from flext_pipelines.meltano.plan import RunRequest
 from flext_pipelines.meltano.project import MeltanoProject
 from flext_pipelines.meltano.run import MeltanoRunner
-from flext_pipelines.meltano.state import bookmarks, read_states
+from flext_pipelines.meltano.state import read_states
 from tests.meltano.projects import loaded, opened, tap, target, write_project
 from tests.meltano.replay import CASES, fake_meltano, runner_of
 
