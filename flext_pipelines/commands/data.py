@@ -20,17 +20,18 @@ from flext_pipelines.data.conditions import Condition, Scalar, time_range
 from flext_pipelines.data.contract import Contract
 from flext_pipelines.data.dataset import LATEST, DataReference, Manifest, name_for
 from flext_pipelines.data.extract import Extraction, extract
+from flext_pipelines.data.extract_request import ExtractMode, ExtractRequest
 from flext_pipelines.data.formats import OutputFormat
-from flext_pipelines.data.intake import ExtractMode, ExtractRequest
+from flext_pipelines.data.landing import tidy
 from flext_pipelines.data.load import load
 from flext_pipelines.data.load_request import Load, LoadMode, LoadRequest
-from flext_pipelines.data.retention import Keep, tidy
+from flext_pipelines.data.retention import Keep
 from flext_pipelines.data.rules import Rule
 from flext_pipelines.data.summary import DatasetSummary, summaries
 from flext_pipelines.data.transform import ErrorHandling, Transformation, TransformRequest, fingerprint, transform
 from flext_pipelines.data.validate import MOST_FAILING_ROWS, ValidateRequest, ValidationReport, validate
 from flext_pipelines.data.warehouse.connect import has_password
-from flext_pipelines.data.warehouse.target import TableName
+from flext_pipelines.data.warehouse.table_name import TableName
 from flext_pipelines.values import Value
 
 if TYPE_CHECKING:

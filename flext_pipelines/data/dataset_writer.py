@@ -5,31 +5,37 @@ What belongs here: writing one version. What does not: locks, and which versions
 
 from __future__ import annotations
 
-import hashlib
 import json
 import shutil
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from flext_pipelines.data.dataset import MANIFEST, Column, Draft, Manifest, Part
+from flext_pipelines.data.dataset import MANIFEST, Draft, Manifest, Mode, Part, total_checksum
 from flext_pipelines.data.parts import PartWriter
 from flext_pipelines.data.records import plain
 from flext_pipelines.data.storage import sha256_of, storage_errors, sync_file, sync_folder, write_durably
 
 if TYPE_CHECKING:
-    import pyarrow as pa
+    from datetime import datetime
 
-    from flext_pipelines.data.landing import LandingZone
+    import pyarrow as pa
 
 
 class DatasetWriter:
-    """One version in the making. Made by ``LandingZone.writer``; the dataset's lock is held meanwhile."""
+    """One version in the making. Made by ``LandingZone.writer``; the dataset's lock is held meanwhile.
 
-    def __init__(self, landing: LandingZone, dataset: str, incoming: Path) -> None:
-        self.landing = landing
-        self.dataset = dataset
+    Args:
+        home: The dataset's folder, in which the version will appear.
+        incoming: Where it is made until then.
+        next_version: Name and time of the version that comes next, given how it came to be.
+    """
+
+    def __init__(self, home: Path, incoming: Path, next_version: Callable[[Mode], tuple[str, datetime]]) -> None:
+        self.dataset = home.name
         self.folder = incoming
+        self._home = home
+        self._next_version = next_version
         self.parts = PartWriter(incoming)
         self._rejects = 0
 
@@ -40,18 +46,18 @@ class DatasetWriter:
 
     def append(self, batch: pa.RecordBatch) -> None:
         """Add rows."""
-        with storage_errors(self.landing.root):
+        with storage_errors(self._home):
             self.parts.append(batch)
 
     def adopt(self, path: Path) -> int:
         """Take a Parquet file as it is; its number of rows comes back."""
-        with storage_errors(self.landing.root):
+        with storage_errors(self._home):
             return self.parts.adopt(path)
 
     def reject(self, record: object, reason: str) -> None:
         """Keep a record that does not fit, with the reason."""
         line = json.dumps({"reason": reason, "record": record}, ensure_ascii=False, default=plain) + "\n"
-        with storage_errors(self.landing.root), (self.folder / "rejects.jsonl").open("a", encoding="utf-8") as file:
+        with storage_errors(self._home), (self.folder / "rejects.jsonl").open("a", encoding="utf-8") as file:
             file.write(line)
         self._rejects += 1
 
@@ -82,12 +88,12 @@ class DatasetWriter:
         Raises:
             StorageFullError: No room is left.
         """
-        with storage_errors(self.landing.root):
+        with storage_errors(self._home):
             parts = self.parts.finish(schema)
             exports = [_described(path, 0) for path in export(self.folder, parts)] if export else []
             shutil.rmtree(self.folder / ".scratch", ignore_errors=True)
             rejects = self.folder / "rejects.jsonl"
-            version, created = self.landing.next_version(self.dataset, draft.mode)
+            version, created = self._next_version(draft.mode)
             manifest = Manifest(
                 **draft.model_dump(),
                 dataset=self.dataset,
@@ -103,15 +109,9 @@ class DatasetWriter:
             )
             sync_folder(self.folder)
             write_durably(self.folder / MANIFEST, manifest.model_dump_json(indent=1, exclude_none=True).encode())
-            self.folder.rename(self.landing.folder(manifest))
-            sync_folder(self.landing.root / self.dataset)
+            self.folder.rename(self._home / version)
+            sync_folder(self._home)
         return manifest
-
-
-def total_checksum(parts: Sequence[Part], columns: Sequence[Column]) -> str:
-    """One checksum for all parts and columns: equal bytes in equal order give an equal one."""
-    content = {"parts": [[part.rows, part.sha256] for part in parts], "columns": [[c.name, c.type] for c in columns]}
-    return hashlib.sha256(json.dumps(content, separators=(",", ":")).encode()).hexdigest()
 
 
 def _described(path: Path, rows: int) -> Part:

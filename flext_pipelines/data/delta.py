@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from flext_pipelines.data.dataset import Manifest
     from flext_pipelines.data.dataset_writer import DatasetWriter
-    from flext_pipelines.data.intake import ExtractRequest
+    from flext_pipelines.data.extract_request import ExtractRequest
     from flext_pipelines.data.landing import LandingZone
 
 

@@ -16,8 +16,9 @@ from pydantic import JsonValue
 
 from flext_pipelines.data.bookmarks import not_beyond, replication_key_of, watermark_of, watermark_state
 from flext_pipelines.data.dataset import DataReference, Draft, Manifest, Mode
+from flext_pipelines.data.extract_request import ExtractMode, ExtractRequest
 from flext_pipelines.data.formats import exporter
-from flext_pipelines.data.intake import ExtractMode, ExtractRequest, Intake
+from flext_pipelines.data.intake import Intake
 from flext_pipelines.values import Progress, Value, ignore_progress
 
 if TYPE_CHECKING:

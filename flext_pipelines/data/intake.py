@@ -1,6 +1,6 @@
 """Taking in what a tap sends: rows to parts, batches to parts, states to the bookmark.
 
-What belongs here: the request, and what is kept of each message. What does not: reading lines (``singer``),
+What belongs here: what is kept of each message. What does not: reading lines (``singer``),
 converting rows (``records``), making the version (``extract``).
 """
 
@@ -8,12 +8,10 @@ from __future__ import annotations
 
 import gzip
 from contextlib import ExitStack
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
-from flext_pipelines.data.conditions import Condition, keep
+from flext_pipelines.data.conditions import keep
 from flext_pipelines.data.delta import write_changes
-from flext_pipelines.data.formats import OutputFormat
 from flext_pipelines.data.parts import PartWriter
 from flext_pipelines.data.records import RecordBuffer
 from flext_pipelines.data.singer import Activation, Batch, Record, Schema, SingerReader, State
@@ -28,33 +26,12 @@ if TYPE_CHECKING:
     from pydantic import JsonValue
 
     from flext_pipelines.data.dataset_writer import DatasetWriter
+    from flext_pipelines.data.extract_request import ExtractRequest
     from flext_pipelines.data.landing import LandingZone
     from flext_pipelines.errors import RecordError
 
-ExtractMode = Literal["full", "incremental", "delta", "snapshot"]
 _BUFFER_BYTES = 32 * 1024 * 1024
 _ROWS_AT_ONCE = 122_880
-
-
-@dataclass(frozen=True, slots=True)
-class ExtractRequest:
-    """What to extract; see ``ExtractDataCommand`` for the meaning of each field."""
-
-    dataset: str
-    tap: str
-    stream: str
-    mode: ExtractMode
-    conditions: tuple[Condition, ...] = ()
-    replication_key: str | None = None
-    watermark: str | None = None
-    end: str | None = None
-    scope: str | None = None
-    output_format: OutputFormat = "parquet"
-    batch_size: int = 10_000
-    max_records: int | None = None
-    validate_schema: bool = True
-    idempotency_key: str | None = None
-    fingerprint: str = ""
 
 
 class Intake:

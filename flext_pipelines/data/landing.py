@@ -16,6 +16,7 @@ import shutil
 import tempfile
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -31,9 +32,10 @@ from flext_pipelines.data.dataset import (
     Part,
     check_name,
     is_version,
+    total_checksum,
     version_name,
 )
-from flext_pipelines.data.dataset_writer import DatasetWriter, total_checksum
+from flext_pipelines.data.dataset_writer import DatasetWriter
 from flext_pipelines.data.retention import SETTLING, Keep, leaving
 from flext_pipelines.data.scratch import WORK, scratch_folder, sweep_scratch
 from flext_pipelines.data.storage import (
@@ -43,8 +45,16 @@ from flext_pipelines.data.storage import (
     sync_folder,
     unread,
 )
-from flext_pipelines.errors import AlreadyRunningError, ConflictError, DataDamagedError, NotFoundError, UsageError
+from flext_pipelines.errors import (
+    AlreadyRunningError,
+    ConflictError,
+    DataDamagedError,
+    FlextError,
+    NotFoundError,
+    UsageError,
+)
 from flext_pipelines.settings import make_private
+from flext_pipelines.values import Progress
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -192,7 +202,7 @@ class LandingZone:
             with locked(folder / _LOCK, f"dataset {dataset!r}"):
                 _remove_leftovers(folder)
                 incoming = Path(tempfile.mkdtemp(prefix=_INCOMING, dir=folder))
-                writer = DatasetWriter(self, dataset, incoming)
+                writer = DatasetWriter(folder, incoming, partial(self._next_version, dataset))
                 try:
                     yield writer
                 finally:
@@ -263,7 +273,7 @@ class LandingZone:
             return self.retain(dataset, self._keep, settling=SETTLING)
         return ()
 
-    def next_version(self, dataset: str, mode: Mode) -> tuple[str, datetime]:
+    def _next_version(self, dataset: str, mode: Mode) -> tuple[str, datetime]:
         """Name and time of the version that comes next; call it with the dataset's lock held."""
         versions = self.versions(dataset)
         created = self._now()
@@ -314,3 +324,18 @@ def damaged(reference: DataReference, problems: Sequence[str]) -> DataDamagedErr
         "Extract or transform it again",
         {"dataset": reference.dataset, "version": reference.version, "problems": list(problems)},
     )
+
+
+def tidy(landing: LandingZone, on_progress: Callable[[Progress], None], *references: DataReference | None) -> None:
+    """What the setting wants removed of these datasets goes, and is told.
+
+    What cannot go is a warning: whoever calls has done what was asked for.
+    """
+    for dataset in (one.dataset for one in references if one is not None and one.dataset is not None):
+        try:
+            removed = landing.tidy(dataset)
+        except FlextError as error:
+            on_progress(Progress(kind="warning", text=f"Old versions of {dataset} stay: {error}"))
+            continue
+        if removed:
+            on_progress(Progress(text=f"Removed {len(removed)} old versions of {dataset}: {', '.join(removed)}"))

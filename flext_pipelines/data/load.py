@@ -19,7 +19,7 @@ from flext_pipelines.data.load_request import KEYED, Load, LoadRequest
 from flext_pipelines.data.load_source import LoadSource, load_source
 from flext_pipelines.data.sources import Origin, Tables, origin_of
 from flext_pipelines.data.warehouse.dialect import JOURNAL_COLUMNS
-from flext_pipelines.data.warehouse.target import TableName
+from flext_pipelines.data.warehouse.table_name import TableName
 from flext_pipelines.errors import ConflictError, ContractBrokenError, LoadFailedError, NotFoundError
 from flext_pipelines.values import Progress, ignore_progress
 

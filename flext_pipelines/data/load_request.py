@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from flext_pipelines.data.dataset import DataReference
-from flext_pipelines.data.warehouse.target import TableName
+from flext_pipelines.data.warehouse.table_name import TableName
 from flext_pipelines.errors import UsageError
 from flext_pipelines.values import Value
 

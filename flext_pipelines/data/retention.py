@@ -4,23 +4,20 @@ Needed are the newest of all, the newest bookmark of each stream and scope (``ex
 what a delta is compared with (``delta.versions_to_compare``): the last whole version and all after it. A version that
 somebody reads is locked meanwhile, and one that was just made is about to be handed to the next command.
 
-What belongs here: these rules, the setting that names them, and when it is applied. What does not: removing
-(``landing``).
+What belongs here: these rules, and the setting that names them. What does not: removing (``landing``).
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, NamedTuple
 
-from flext_pipelines.errors import ConfigError, FlextError
-from flext_pipelines.values import Progress
+from flext_pipelines.errors import ConfigError
 
 if TYPE_CHECKING:
-    from flext_pipelines.data.dataset import DataReference, Manifest
-    from flext_pipelines.data.landing import LandingZone
+    from flext_pipelines.data.dataset import Manifest
 
 SETTLING = timedelta(hours=1)
 """Younger versions stay where nobody asked for their removal: the next step of their run is about to read them."""
@@ -119,18 +116,3 @@ def chain_of(newest_first: Iterable[Manifest], stream: str | None) -> list[Manif
             if one.mode in _WHOLE:
                 break
     return found
-
-
-def tidy(landing: LandingZone, on_progress: Callable[[Progress], None], *references: DataReference | None) -> None:
-    """What the setting wants removed of these datasets goes, and is told.
-
-    What cannot go is a warning: whoever calls has done what was asked for.
-    """
-    for dataset in (one.dataset for one in references if one is not None and one.dataset is not None):
-        try:
-            removed = landing.tidy(dataset)
-        except FlextError as error:
-            on_progress(Progress(kind="warning", text=f"Old versions of {dataset} stay: {error}"))
-            continue
-        if removed:
-            on_progress(Progress(text=f"Removed {len(removed)} old versions of {dataset}: {', '.join(removed)}"))

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from flext_pipelines.data.bookmarks import watermark_of, watermark_state
 from flext_pipelines.data.conditions import Condition, keep
 from flext_pipelines.data.extract import Extraction, extract
-from flext_pipelines.data.intake import ExtractRequest
+from flext_pipelines.data.extract_request import ExtractRequest
 from flext_pipelines.data.singer import SingerReader
 from flext_pipelines.errors import ExtractFailedError, FlextError, NotFoundError, UsageError
 from tests.data.samples import ScriptedTap, line, record, rows_of, schema, state

@@ -18,9 +18,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from flext_pipelines.data.dataset import DataReference, Draft
-from flext_pipelines.data.landing import LandingZone
+from flext_pipelines.data.landing import LandingZone, tidy
 from flext_pipelines.data.parts import ROWS_PER_GROUP, ROWS_PER_PART
-from flext_pipelines.data.retention import Keep, tidy
+from flext_pipelines.data.retention import Keep
 from flext_pipelines.data.sources import engine_with, origin_of
 from flext_pipelines.data.summary import summaries
 from flext_pipelines.errors import (
@@ -42,7 +42,7 @@ WRITE = """
 import pyarrow as pa
 from pathlib import Path
 from flext_pipelines.data.dataset import Draft
-from flext_pipelines.data.landing import LandingZone
+from flext_pipelines.data.landing import LandingZone, tidy
 from flext_pipelines.data.parts import PartWriter
 for name in ("fsync", "rename", "replace"):
     counted(os, name)
@@ -341,7 +341,7 @@ import resource, sys
 from pathlib import Path
 import pyarrow as pa, os
 from flext_pipelines.data.dataset import Draft
-from flext_pipelines.data.landing import LandingZone
+from flext_pipelines.data.landing import LandingZone, tidy
 from flext_pipelines.errors import StorageFullError
 resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, 200_000))
 try:
@@ -372,7 +372,7 @@ import sys
 from pathlib import Path
 import pyarrow as pa, os
 from flext_pipelines.data.dataset import Draft
-from flext_pipelines.data.landing import LandingZone
+from flext_pipelines.data.landing import LandingZone, tidy
 from flext_pipelines.errors import StorageFullError
 root = Path(sys.argv[1])
 try:

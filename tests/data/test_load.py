@@ -18,7 +18,7 @@ from flext_pipelines.data.load import JOURNAL, load
 from flext_pipelines.data.load_request import Load, LoadRequest
 from flext_pipelines.data.warehouse.connect import Warehouse, connect
 from flext_pipelines.data.warehouse.dialect import Dialect
-from flext_pipelines.data.warehouse.target import TableName
+from flext_pipelines.data.warehouse.table_name import TableName
 from flext_pipelines.errors import (
     ConfigError,
     ContractBrokenError,
@@ -381,7 +381,7 @@ from flext_pipelines.data.landing import LandingZone
 from flext_pipelines.data.load import load
 from flext_pipelines.data.load_request import LoadRequest
 from flext_pipelines.data.warehouse.connect import connect
-from flext_pipelines.data.warehouse.target import TableName
+from flext_pipelines.data.warehouse.table_name import TableName
 root, url, dataset, mode = sys.argv[2:]
 target = connect(url)
 for name in ("stage", "commit"):

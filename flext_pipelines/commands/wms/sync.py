@@ -212,7 +212,7 @@ def _table(config: PluginConfig, entity: str) -> str:
 
 def _entity(target: Target, entity: str, table: str, limit: dt.timedelta) -> EntityStatus:
     from flext_pipelines.data.engine import identifier
-    from flext_pipelines.data.warehouse.target import TableName
+    from flext_pipelines.data.warehouse.table_name import TableName
 
     parsed = TableName.parse(table.upper() if target.dialect.name == "oracle" else table)
     columns = {name.lower(): name for name in target.columns(parsed)}

@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl, unquote, urlsplit
 
-from flext_pipelines.data.warehouse.target import TableName, Target
+from flext_pipelines.data.warehouse.table_name import TableName
+from flext_pipelines.data.warehouse.target import Target
 from flext_pipelines.errors import ConfigError, NotFoundError, UsageError
 from flext_pipelines.secrets import looks_secret
 

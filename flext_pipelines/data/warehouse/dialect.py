@@ -15,7 +15,7 @@ from flext_pipelines.data.engine import identifier
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from flext_pipelines.data.warehouse.target import TableName
+    from flext_pipelines.data.warehouse.table_name import TableName
 
 Name = Literal["duckdb", "postgresql", "oracle"]
 

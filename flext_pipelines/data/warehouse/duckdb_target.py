@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from flext_pipelines.data.engine import message_of
 from flext_pipelines.data.warehouse.dialect import Dialect
-from flext_pipelines.data.warehouse.target import TableName
+from flext_pipelines.data.warehouse.table_name import TableName
 from flext_pipelines.errors import (
     ContractBrokenError,
     FlextError,

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     import oracledb
     import pyarrow as pa
 
-    from flext_pipelines.data.warehouse.target import TableName
+    from flext_pipelines.data.warehouse.table_name import TableName
 
 _STAGE = "ORA$PTT_FLEXT_STAGE"
 _ROWS = 100_000

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
     from adbc_driver_manager import dbapi
 
-    from flext_pipelines.data.warehouse.target import TableName
+    from flext_pipelines.data.warehouse.table_name import TableName
 
 _STAGE = "flext_stage"
 _LOUD = re.compile(r"^\w+: \[libpq\] |\s*Query was:.*|\s*SQLSTATE: \w+", re.DOTALL)

@@ -1,14 +1,11 @@
 """What a target database must offer to a load: one connection, in one transaction at a time.
 
-What belongs here: the protocol and the names of tables. What does not: any database.
+What belongs here: the protocol. What does not: any database.
 """
 
 from __future__ import annotations
 
-import re
-from typing import TYPE_CHECKING, NamedTuple, Protocol
-
-from flext_pipelines.errors import UsageError
+from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -17,32 +14,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from flext_pipelines.data.warehouse.dialect import Dialect
-
-_PART = re.compile(r"[^\x00-\x1f\x7f]{1,128}")
-
-
-class TableName(NamedTuple):
-    """A table, with its schema if one is named."""
-
-    schema: str | None
-    name: str
-
-    @classmethod
-    def parse(cls, text: str) -> TableName:
-        """``orders`` or ``sales.orders``.
-
-        Raises:
-            UsageError: It is neither.
-        """
-        schema, dot, name = text.rpartition(".")
-        parts = [schema, name] if dot else [name]
-        if "." in schema or not all(_PART.fullmatch(part) for part in parts):
-            raise UsageError(f"{text!r} is no table", "Write table or schema.table", {"table": text})
-        return cls(schema or None, name)
-
-    def __str__(self) -> str:
-        """``schema.table``."""
-        return f"{self.schema}.{self.name}" if self.schema else self.name
+    from flext_pipelines.data.warehouse.table_name import TableName
 
 
 class Target(Protocol):
