@@ -43,12 +43,17 @@ run: setup  ## run the pipeline `wms` from the sample database to the warehouse
 	@$(BIN)/flext wms seed
 	@$(BIN)/flext run wms
 
+# atheris has wheels for few machines; elsewhere the file's markers leave it out, and its tests say so.
+$(VENV)/.fuzz: requirements-fuzz.lock $(VENV)/.locked
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python --compile-bytecode --require-hashes -r requirements-fuzz.lock
+	@touch $@
+
 test: test-unit test-process test-plugins  ## pass every test
 
 test-unit: setup $(VENV)/.ldap  ## the fast tests
 	$(BIN)/python -m pytest -n $(WORKERS) -m "$(FAST)" tests
 
-test-process: setup $(VENV)/.ldap  ## the tests that start real processes: Meltano, Dagster, plugins, servers
+test-process: setup $(VENV)/.ldap $(VENV)/.fuzz  ## the tests that start real processes: Meltano, Dagster, plugins, servers
 	@$(BIN)/flext plugins install all
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup -m "not ($(FAST))" tests
 
@@ -83,6 +88,7 @@ docs: setup  ## write the generated reference pages anew
 lock: setup  ## resolve the dependencies anew
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --group dev pyproject.toml -o requirements.lock
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header -c requirements.lock --group ldap -o requirements-ldap.lock
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header -c requirements.lock --group fuzz -o requirements-fuzz.lock
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header \
 	  -c $(TAP)/requirements.lock -c $(TARGET)/requirements.lock --extra testing $(TAP)/pyproject.toml $(WMS_TAP)/pyproject.toml $(TARGET)/pyproject.toml -o meltano/plugins-test.lock
 

@@ -1,8 +1,8 @@
 """What must hold of any bytes, for the parsers of the directory domain: to be run by atheris, bounded.
 
 ``python -m tests.oud.fuzzing ldif -max_total_time=60 -max_len=400`` (or ``-runs=100000``); the options are libFuzzer's.
-It needs the package ``atheris``, which is not among the project's: it is a tool for a long night, and the same facts
-are tested with Hypothesis in every run of the tests.
+It needs the package ``atheris`` (requirements-fuzz.lock). A short search of each parser is part of the tests, and so
+are the same facts with Hypothesis; this is for a long night.
 
 What belongs here: one function for each parser, which fails when its promise is broken. What does not: expectations
 of single inputs.
