@@ -16,7 +16,7 @@ from flext_pipelines.assets.bus import BUS, context_of
 from flext_pipelines.assets.failures import translated
 from flext_pipelines.assets.progress import StepLog
 from flext_pipelines.commands.bus import Bus
-from flext_pipelines.commands.data import ValidateDataCommand
+from flext_pipelines.commands.data.validation import ValidateDataCommand
 from flext_pipelines.data.dataset import DataReference
 from flext_pipelines.data.validate import ValidationReport
 from flext_pipelines.errors import ContractBrokenError

@@ -4,7 +4,7 @@ The run config of an op is the message's fields. What an op works on, it takes f
 dataset that the answer names. So a config names the data once, for ``extract``; an op whose config names its own is
 obeyed. ``validate`` hands on what it was given; data that break their contract end the run there.
 
-What belongs here: these four ops and their job. What does not: how any of it is done (``commands/data.py``).
+What belongs here: these four ops and their job. What does not: how any of it is done (``commands/data``).
 """
 
 import functools

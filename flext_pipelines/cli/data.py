@@ -10,7 +10,7 @@ from flext_pipelines.cli import output
 from flext_pipelines.cli.options import command_for
 
 if TYPE_CHECKING:
-    from flext_pipelines.commands.data import Removed
+    from flext_pipelines.commands.data.datasets import Removed
     from flext_pipelines.data.dataset import Manifest
     from flext_pipelines.data.extract import Extraction
     from flext_pipelines.data.load_request import Load

@@ -4,6 +4,7 @@ What belongs here: the base classes of messages and the context that travels bes
 What does not: any message of the mission (each lives with its handler) and any behaviour.
 """
 
+import hashlib
 import itertools
 import os
 from collections.abc import Callable, Mapping
@@ -58,6 +59,10 @@ class Command(Message[R_co]):
         max_length=200,
         description="The same key and payload is done once and answered with the first result.",
     )
+
+    def fingerprint(self) -> str:
+        """What two commands under one key must agree on, in short: every field but the key."""
+        return hashlib.sha256(self.model_dump_json(exclude={"idempotency_key"}).encode()).hexdigest()
 
 
 class Query(Message[R_co]):

@@ -5,6 +5,7 @@ What belongs here: conditions of ``ExtractData``. What does not: expressions of 
 
 from __future__ import annotations
 
+import hashlib
 from functools import reduce
 from typing import TYPE_CHECKING, Literal, Self, cast
 
@@ -131,3 +132,8 @@ def time_range(column: str | None, start: str | None, end: str | None) -> tuple[
         return ()
     bounds: list[tuple[Operator, str | None]] = [(">=", start), ("<", end)]
     return tuple(Condition(column=column, operator=sign, value=value) for sign, value in bounds if value is not None)
+
+
+def scope_of(conditions: tuple[Condition, ...]) -> str | None:
+    """A fingerprint of the conditions under which rows were kept, by which a bookmark counts; None when all were."""
+    return hashlib.sha256(repr(conditions).encode()).hexdigest() if conditions else None

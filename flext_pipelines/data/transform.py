@@ -8,7 +8,6 @@ What belongs here: the order of steps, errors and what becomes of them, counts. 
 
 from __future__ import annotations
 
-import hashlib
 import json
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, cast
@@ -299,8 +298,3 @@ def _transformation(manifest: Manifest, *, already_done: bool) -> Transformation
         "already_done": already_done,
     }
     return Transformation.model_validate_json(json.dumps(known))
-
-
-def fingerprint(text: str) -> str:
-    """What two calls with the same key must agree on, in short."""
-    return hashlib.sha256(text.encode()).hexdigest()

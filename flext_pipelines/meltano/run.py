@@ -141,7 +141,7 @@ class MeltanoRunner:
             one = _OneRun(self, project, catalogue, plan, request, run_id, sandbox, on_progress)
             return one.perform(echo, should_stop, keep)
 
-    def extract(  # the port of ``commands.data.TapRunner``; each keyword is said there
+    def extract(  # the port of ``commands.data.extraction.TapRunner``; each keyword is said there
         self,
         tap: str,
         stream: str,

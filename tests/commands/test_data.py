@@ -12,16 +12,16 @@ from pydantic import SecretStr
 
 from flext_pipelines.commands import data
 from flext_pipelines.commands.bus import Bus, Ports, port
-from flext_pipelines.commands.data import (
-    ExtractDataCommand,
+from flext_pipelines.commands.data.datasets import (
     GetDatasetQuery,
     ListDatasetsQuery,
-    LoadDataCommand,
     PruneDatasetCommand,
     SweepLandingCommand,
-    TransformDataCommand,
-    ValidateDataCommand,
 )
+from flext_pipelines.commands.data.extraction import ExtractDataCommand
+from flext_pipelines.commands.data.loading import LoadDataCommand
+from flext_pipelines.commands.data.transformation import TransformDataCommand
+from flext_pipelines.commands.data.validation import ValidateDataCommand
 from flext_pipelines.commands.message import Command, Context
 from flext_pipelines.commands.registry import collect, dump_result, json_schema, load_result, parse
 from flext_pipelines.data.landing import LandingZone

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from flext_pipelines.commands.data import ExtractDataCommand, extract_data
+from flext_pipelines.commands.data.extraction import ExtractDataCommand, extract_data
 from flext_pipelines.commands.message import Context
 from flext_pipelines.data.landing import LandingZone
 from flext_pipelines.errors import ExtractFailedError, NotFoundError, PluginMissingError

@@ -20,7 +20,7 @@ from flext_pipelines.assets.transforms import read_mart
 from flext_pipelines.bootstrap import build_bus
 from flext_pipelines.cli.options import JsonParam
 from flext_pipelines.commands import registry
-from flext_pipelines.commands.data import TransformDataCommand
+from flext_pipelines.commands.data.transformation import TransformDataCommand
 from flext_pipelines.data.contract_file import parse_contract
 from flext_pipelines.data.rules import Rule
 from flext_pipelines.meltano.catalogue import Partitions
