@@ -21,13 +21,14 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from itertools import count
 from typing import TYPE_CHECKING, NamedTuple
 
 from flext_pipelines.meltano.catalogue import Block, Partitions, Pipeline, ProjectCatalogue, Stream
 from flext_pipelines.runs.location import asset_path, job_names
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterator
 
 _NOT_IN_KEY = re.compile(r"[^A-Za-z0-9_.-]")
 _NOT_IN_IDENTIFIER = re.compile(r"[^A-Za-z0-9_]")
@@ -122,21 +123,22 @@ class _Claims:
     outputs: set[str] = field(default_factory=set)
 
     def op(self, wanted: str) -> str:
-        base = _NOT_IN_IDENTIFIER.sub("_", wanted)
-        return _first_free(self.ops, ((base,), *((f"{base}_{number}",) for number in range(2, 1000))))[0]
+        return _first_free(self.ops, _numbered((_NOT_IN_IDENTIFIER.sub("_", wanted),)))[0]
 
-    def path(self, candidates: Iterable[AssetPath]) -> AssetPath:
+    def path(self, candidates: Iterator[AssetPath]) -> AssetPath:
         return _first_free(self.outputs, candidates)
 
 
-def _first_free(taken: set[str], candidates: Iterable[AssetPath]) -> AssetPath:
-    for path in candidates:
-        parts = tuple(_NOT_IN_KEY.sub("_", part) or "_" for part in path)
-        name = "__".join(_NOT_IN_IDENTIFIER.sub("_", part) for part in parts)
-        if name not in taken:
-            taken.add(name)
-            return parts
-    raise AssertionError("candidates never end")  # pragma: no cover
+def _first_free(taken: set[str], candidates: Iterator[AssetPath]) -> AssetPath:
+    """The first of the candidates, which never end, whose name nobody has; it is taken from now on."""
+    paths = (tuple(_NOT_IN_KEY.sub("_", part) or "_" for part in path) for path in candidates)
+    free = next(path for path in paths if _output_name(path) not in taken)
+    taken.add(_output_name(free))
+    return free
+
+
+def _output_name(path: AssetPath) -> str:
+    return "__".join(_NOT_IN_IDENTIFIER.sub("_", part) for part in path)
 
 
 def plan(catalogue: ProjectCatalogue) -> tuple[PipelinePlan, ...]:
@@ -166,8 +168,11 @@ def _blocks(
         identity = _identity(pipeline, block)
         made = owned.get(identity)
         if made is None:
-            make = _extract_load if block.kind == "el" else _command
-            made = owned[identity] = make(catalogue, pipeline, block, before, claims)
+            made = owned[identity] = (
+                _extract_load(catalogue, pipeline, block, before, claims)
+                if block.kind == "el"
+                else _command(pipeline, block, before, claims)
+            )
         yield made
         before = made
 
@@ -203,13 +208,7 @@ def _extract_load(
     )
 
 
-def _command(
-    catalogue: ProjectCatalogue,  # noqa: ARG001  the shape of _extract_load
-    pipeline: Pipeline,
-    block: Block,
-    before: BlockPlan | None,
-    claims: _Claims,
-) -> BlockPlan:
+def _command(pipeline: Pipeline, block: Block, before: BlockPlan | None, claims: _Claims) -> BlockPlan:
     command = block.command or ""
     return BlockPlan(
         owner=pipeline,
@@ -230,7 +229,7 @@ def _candidates(namespace: str, pipeline: str, tap: str, target: str, stream: st
 
 def _numbered(path: AssetPath) -> Iterator[AssetPath]:
     yield path
-    for number in range(2, 100_000):
+    for number in count(2):
         yield (*path[:-1], f"{path[-1]}_{number}")
 
 

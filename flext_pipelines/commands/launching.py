@@ -17,9 +17,8 @@ from flext_pipelines.runs.record import Event, EventError
 from flext_pipelines.values import Progress, Value
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
-    from flext_pipelines.commands.runs import ExecutePipelineCommand
     from flext_pipelines.meltano.catalogue import Pipeline, ProjectCatalogue
     from flext_pipelines.meltano.plan import RunRequest
     from flext_pipelines.runs.status import PipelineStatus
@@ -90,63 +89,77 @@ def pipeline_to_run(catalogue: ProjectCatalogue, name: str) -> Pipeline:
     return found
 
 
-def check_ready(command: ExecutePipelineCommand, meltano: Project) -> None:
-    """Refuse here what the run would refuse: a secret among the parameters would by then be stored as run config."""
-    from flext_pipelines.meltano.plan import RunRequest
-
-    meltano.check(
-        RunRequest(
-            pipeline=command.pipeline_name,
-            environment=command.environment,
-            streams=command.streams,
-            full_refresh=command.full_refresh,
-            partition=command.partition,
-            config_overrides=command.parameters,
-        )
-    )
-
-
 def plan_of(
-    command: ExecutePipelineCommand, catalogue: ProjectCatalogue, pipeline: Pipeline, context: Context
+    request: RunRequest,
+    catalogue: ProjectCatalogue,
+    pipeline: Pipeline,
+    context: Context,
+    *,
+    max_retries: int | None = None,
 ) -> ExecutionPlan:
     """What a run would do.
 
+    Args:
+        request: What is asked of Meltano.
+        catalogue: The project.
+        pipeline: The pipeline to run.
+        context: In whose name.
+        max_retries: How often a step is tried again; None is as the project says.
+
     Raises:
-        NotFoundError: A stream is wanted that the pipeline does not move.
+        NotFoundError: A stream is wanted that the pipeline does not move, or of which nobody knows whether it does.
     """
-    there = {f"{tap}.{one.name}": one.name for tap in pipeline.taps for one in catalogue.selected_streams(tap)}
-    unknown = sorted(set(command.streams) - {*there, *there.values()})
-    if unknown:
-        raise NotFoundError(
-            f"The pipeline {pipeline.name} moves no stream {unknown[0]!r}",
-            f"It moves {', '.join(_names(there)[:20])}" if there else "Its streams are not known before it ran",
-            {"pipeline": pipeline.name, "streams": unknown},
-        )
-    config = run_options_config(
-        environment=command.environment,
-        full_refresh=command.full_refresh or None,
-        config_overrides=command.parameters or None,
-        timeout_seconds=command.timeout_minutes * 60 if command.timeout_minutes else None,
+    streams = _streams_of(catalogue, pipeline)
+    _check_streams(request.streams, streams, catalogue, pipeline)
+    tags = run_tags(context) | {Tag.PIPELINE: pipeline.name, Tag.ENVIRONMENT: catalogue.environment}
+    if max_retries is not None:
+        tags[Tag.STEP_RETRIES] = str(max_retries)
+    return ExecutionPlan(
+        pipeline=pipeline.name,
+        job=job_names(one.name for one in catalogue.pipelines)[pipeline.name],
+        environment=catalogue.environment,
+        blocks=tuple(" ".join(block.arguments) for block in pipeline.blocks),
+        streams=tuple(
+            name for name, stream in streams.items() if not request.streams or {name, stream} & {*request.streams}
+        ),
+        partition=request.partition,
+        full_refresh=request.full_refresh,
+        run_config=run_options_config(
+            environment=request.environment,
+            full_refresh=request.full_refresh or None,
+            config_overrides=request.config_overrides or None,
+            timeout_seconds=request.timeout_seconds,
+        ),
+        tags=tags,
     )
-    return ExecutionPlan.model_validate(
-        {
-            "pipeline": pipeline.name,
-            "job": job_names(one.name for one in catalogue.pipelines)[pipeline.name],
-            "environment": catalogue.environment,
-            "blocks": tuple(" ".join(block.arguments) for block in pipeline.blocks),
-            "streams": tuple(
-                name for name, stream in there.items() if not command.streams or {name, stream} & {*command.streams}
-            ),
-            "partition": command.partition,
-            "full_refresh": command.full_refresh,
-            "run_config": config,
-            "tags": run_tags(context)
-            | {
-                Tag.PIPELINE: pipeline.name,
-                Tag.ENVIRONMENT: catalogue.environment,
-            }
-            | ({} if command.max_retries is None else {Tag.STEP_RETRIES: str(command.max_retries)}),
-        }
+
+
+def _streams_of(catalogue: ProjectCatalogue, pipeline: Pipeline) -> dict[str, str]:
+    """The streams that a pipeline moves: bare name by ``tap.stream``."""
+    return {f"{tap}.{one.name}": one.name for tap in pipeline.taps for one in catalogue.selected_streams(tap)}
+
+
+def _check_streams(
+    wanted: Iterable[str], streams: Mapping[str, str], catalogue: ProjectCatalogue, pipeline: Pipeline
+) -> None:
+    unknown = sorted({*wanted} - {*streams, *streams.values()})
+    if not unknown:
+        return
+    details: dict[str, object] = {"pipeline": pipeline.name, "streams": unknown}
+    unasked = [tap for tap in pipeline.taps if catalogue.stands_for_all_streams(tap)]
+    if unasked:
+        named = " and ".join(unasked)
+        asking = " and ".join(f"`flext plugins discover {tap}`" for tap in unasked)
+        raise NotFoundError(
+            f"Nobody knows yet which streams {named} {'has' if len(unasked) == 1 else 'have'}, so that a run of "
+            f"{unknown[0]!r} alone cannot be planned",
+            f"Ask with {asking}, then run this again; or run the whole pipeline {pipeline.name}",
+            {**details, "taps": unasked},
+        )
+    raise NotFoundError(
+        f"The pipeline {pipeline.name} moves no stream {unknown[0]!r}",
+        f"It moves {', '.join(_names(streams)[:20])}" if streams else "None of its streams is selected in meltano.yml",
+        details,
     )
 
 

@@ -17,7 +17,6 @@ from pydantic import Field, JsonValue, model_validator
 from flext_pipelines.commands.launching import (
     ExecutionPlan,
     Project,
-    check_ready,
     pipeline_to_run,
     plan_of,
     raise_unless_completed,
@@ -36,6 +35,7 @@ from flext_pipelines.values import Progress, Value
 
 if TYPE_CHECKING:
     from flext_pipelines.meltano.catalogue import ProjectCatalogue, Schedule
+    from flext_pipelines.meltano.plan import RunRequest
     from flext_pipelines.runs.gateway import Runs
 
 _ID = r"^[0-9A-Fa-f-]{4,36}$"
@@ -195,8 +195,9 @@ def execute_pipeline(command: ExecutePipelineCommand, *, runs: Runs, meltano: Pr
     """Plan it, launch it, and say how it went if it was waited for."""
     catalogue = meltano.catalogue(command.environment)
     pipeline = pipeline_to_run(catalogue, command.pipeline_name)
-    plan = plan_of(command, catalogue, pipeline, context)
-    check_ready(command, meltano)
+    request = _request(command)
+    plan = plan_of(request, catalogue, pipeline, context, max_retries=command.max_retries)
+    meltano.check(request)  # refused here: a secret among the parameters would be stored before the run refuses it
     if command.dry_run:
         return Execution(execution_id=None, status=None, plan=plan, note="Nothing was launched")
     with listening(context.on_progress):
@@ -222,6 +223,21 @@ def execute_pipeline(command: ExecutePipelineCommand, *, runs: Runs, meltano: Pr
         plan=plan,
         note=status.note,
         checks_failed=status.checks_failed,
+    )
+
+
+def _request(command: ExecutePipelineCommand) -> RunRequest:
+    """What the run will ask of Meltano."""
+    from flext_pipelines.meltano.plan import RunRequest
+
+    return RunRequest(
+        pipeline=command.pipeline_name,
+        environment=command.environment,
+        streams=command.streams,
+        full_refresh=command.full_refresh,
+        partition=command.partition,
+        config_overrides=command.parameters,
+        timeout_seconds=command.timeout_minutes * 60 if command.timeout_minutes else None,
     )
 
 

@@ -270,6 +270,10 @@ class ProjectCatalogue(Value):
         """The streams of a tap that a run extracts."""
         return tuple(stream for stream in self.streams.get(tap, ()) if stream.selected)
 
+    def stands_for_all_streams(self, tap: str) -> bool:
+        """Whether nobody asked the tap yet what it offers, so that one stream of its name stands for all of them."""
+        return any(stream.name == tap and not stream.discovered for stream in self.streams.get(tap, ()))
+
 
 def json_type(schema: Mapping[str, object]) -> str:
     """The one word for the type of a column, from its JSON schema.

@@ -51,6 +51,7 @@ def project(tmp_path: Path) -> MeltanoRunner:
             "extractors": [
                 tap(root, "tap-shop") | {"variant": "ours", "select": ["orders.*", "items.*"]},
                 tap(root, "tap-web") | {"select": ["orders.*"]},
+                tap(root, "tap-new"),
             ],
             "loaders": [target(root, "target-shop")],
         },
@@ -59,6 +60,7 @@ def project(tmp_path: Path) -> MeltanoRunner:
             {"name": "fail-job", "tasks": ["tap-shop target-shop"]},
             {"name": "broken", "tasks": ["tap-none target-shop"]},
             {"name": "two-taps", "tasks": ["tap-shop target-shop", "tap-web target-shop"]},
+            {"name": "untold", "tasks": ["tap-new target-shop"]},
         ],
         schedules=[
             {"name": "nightly-shop", "job": "shop", "interval": "0 2 * * *"},
@@ -179,6 +181,17 @@ def test_what_cannot_be_executed_is_named(bus: Bus) -> None:
     assert twice.instruction == "It moves items, tap-shop.orders, tap-web.orders"
 
 
+def test_a_stream_of_a_tap_that_nobody_asked_is_not_called_unknown(bus: Bus) -> None:
+    """Until it is discovered, one stream of the tap's name stands for all: what to do about it is said."""
+    error = bus.send(ExecutePipelineCommand(pipeline_name="untold", streams=("orders",))).error
+
+    assert isinstance(error, NotFoundError)
+    assert (
+        error.reason == "Nobody knows yet which streams tap-new has, so that a run of 'orders' alone cannot be planned"
+    )
+    assert error.instruction.startswith("Ask with `flext plugins discover tap-new`, then run this again")
+
+
 def test_a_secret_parameter_is_refused_before_it_is_stored(bus: Bus) -> None:
     """Run config is plain text in Dagster's storage: nothing is launched."""
     command = ExecutePipelineCommand(pipeline_name="shop", parameters={"tap-shop": {"password": "hunter2"}})
@@ -217,9 +230,15 @@ def test_resources_are_listed_with_their_state(bus: Bus) -> None:
         query = ListResourcesQuery.model_validate({"kind": kind})
         return [(one.name, one.state) for one in bus.send(query).unwrap()]
 
-    jobs = {"broken": "never run", "fail_job": "never run", "shop": "completed", "two_taps": "never run"}
+    jobs = {
+        "broken": "never run",
+        "fail_job": "never run",
+        "shop": "completed",
+        "two_taps": "never run",
+        "untold": "never run",
+    }
     assert listed("jobs") == [*jobs.items()]
-    assert listed("plugins") == [(name, "installed") for name in ("tap-shop", "tap-web", "target-shop")]
+    assert listed("plugins") == [(name, "installed") for name in ("tap-shop", "tap-web", "tap-new", "target-shop")]
     # Dagster has loaded none of them yet and will run one: it says so in meltano.yml and can.
     ticking = {"nightly_shop": "stopped", "on_broken": "stopped", "on_never": "stopped", "on_shop": "running"}
     assert listed("schedules") == [*ticking.items()]
