@@ -10,11 +10,12 @@ What belongs here: requests and what makes one impossible before any database is
 
 from __future__ import annotations
 
-from datetime import date, datetime
+import re
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, Field, StringConstraints, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints, model_validator
 
 from flext_pipelines.values import Value
 
@@ -27,12 +28,44 @@ MOST_ROWS = 1_250
 NOTE_BYTES = 4_000
 """What Oracle's VARCHAR2 holds, in bytes of UTF-8."""
 
+LARGEST_WHOLE = 2**31 - 1
+"""What a column of whole numbers holds on PostgreSQL; a larger one is refused there, and breaks SQLite's driver."""
+
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
+_WRITTEN_DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
+
 
 def _storable(text: str) -> str:
     if "\0" in text or any("\ud800" <= letter <= "\udfff" for letter in text):
         message = "holds a character that no database stores (NUL, or half a surrogate pair)"
         raise ValueError(message)
     return text
+
+
+def _of_one_line(text: str) -> str:
+    """Codes stand in tables, labels and logs: a line break or an escape sequence in one is a fault or a trick."""
+    found = _CONTROL.search(text)
+    if found:
+        message = f"holds a control character (U+{ord(found[0]):04X} at position {found.start() + 1})"
+        raise ValueError(message)
+    return text
+
+
+def _written_out(value: object) -> object:
+    """Pydantic would take a number for seconds since 1970."""
+    if isinstance(value, date) or (isinstance(value, str) and _WRITTEN_DATE.match(value.strip())):
+        return value
+    message = "must begin with a date, written YYYY-MM-DD"
+    raise ValueError(message)
+
+
+def _in_utc(moment: datetime) -> datetime:
+    """Without a zone, as the columns are."""
+    try:
+        return moment if moment.tzinfo is None else moment.astimezone(UTC).replace(tzinfo=None)
+    except OverflowError:
+        message = "lies outside the years 1 to 9999 in UTC"
+        raise ValueError(message) from None
 
 
 def _fits_oracle(text: str) -> str:
@@ -43,7 +76,12 @@ def _fits_oracle(text: str) -> str:
     return text
 
 
-Code = Annotated[str, StringConstraints(min_length=1, max_length=50, strip_whitespace=True), AfterValidator(_storable)]
+Code = Annotated[
+    str,
+    StringConstraints(min_length=1, max_length=50, strip_whitespace=True),
+    AfterValidator(_storable),
+    AfterValidator(_of_one_line),
+]
 """A code or number that people gave: of an item, location, order, shipment, batch."""
 
 Name = Annotated[str, StringConstraints(min_length=1, max_length=255), AfterValidator(_storable)]
@@ -51,6 +89,15 @@ Name = Annotated[str, StringConstraints(min_length=1, max_length=255), AfterVali
 
 Note = Annotated[str, StringConstraints(min_length=1), AfterValidator(_storable), AfterValidator(_fits_oracle)]
 """Free text for Oracle's ``VARCHAR2(4000)``."""
+
+Day = Annotated[date, BeforeValidator(_written_out)]
+"""A day, as ``2026-11-23``."""
+
+Moment = Annotated[datetime, BeforeValidator(_written_out), AfterValidator(_in_utc)]
+"""A time, as ``2026-11-23T08:00:00``; one with a zone is turned into UTC."""
+
+Whole = Annotated[int, Field(ge=0, le=LARGEST_WHOLE)]
+"""A number of a status."""
 
 Quantity = Annotated[Decimal, Field(ge=0, max_digits=15, decimal_places=3)]
 """None or some of an item; at most 15 digits, which SQLite keeps exactly."""
@@ -81,7 +128,7 @@ class ItemNamed(Value):
 class ShipmentLine(Value):
     """A part of an order that is to be shipped."""
 
-    seq_nbr: int = Field(ge=1, description="Line of the order.")
+    seq_nbr: int = Field(ge=1, le=LARGEST_WHOLE, description="Line of the order.")
     qty: Positive | None = Field(default=None, description="How much of it; by default all that is still open.")
     item_code: Code | None = Field(
         default=None,
@@ -136,7 +183,7 @@ class StockCorrection(ItemNamed):
     actual_qty: Quantity | None = Field(default=None, description="What was counted, instead of an adjustment.")
     reason_code: Code = Field(description="Why, by a code of yours: COUNT, DAMAGE, FOUND, ...")
     batch_nbr: Code | None = Field(default=None, description="Batch, where the location holds several of the item.")
-    expiry_date: date | None = Field(default=None, description="Expiry date of the batch.")
+    expiry_date: Day | None = Field(default=None, description="Expiry date of the batch.")
     quarantined: bool = Field(default=False, description="It is about stock in quarantine.")
     note: Note | None = Field(default=None, description="More about it, 4,000 bytes at most.")
 
@@ -156,7 +203,7 @@ class ReceiptLine(ItemNamed):
 
     qty: Positive = Field(description="How much came.")
     batch_nbr: Code | None = Field(default=None, description="Its batch.")
-    expiry_date: date | None = Field(default=None, description="Its expiry date; a perishable item needs one.")
+    expiry_date: Day | None = Field(default=None, description="Its expiry date; a perishable item needs one.")
     condition: Literal["good", "damaged"] = Field(default="good", description="Damaged goods go into quarantine.")
 
 
@@ -218,13 +265,15 @@ class OrderFilter(Value):
     order_nbr: Code | None = Field(
         default=None, description="Order number; with a `*` at its end, all numbers that begin so."
     )
-    status_ids: tuple[int, ...] = Field(default=(), max_length=8, description="Only orders with one of these statuses.")
+    status_ids: tuple[Whole, ...] = Field(
+        default=(), max_length=8, description="Only orders with one of these statuses."
+    )
     facility_code: Code | None = Field(default=None, description="Only this facility.")
     company_code: Code | None = Field(default=None, description="Company of the orders, where the backend needs it.")
     customer: Name | None = Field(default=None, description="Only this customer, by its whole name.")
-    ordered_from: date | None = Field(default=None, description="Ordered on this day or later.")
-    ordered_to: date | None = Field(default=None, description="Ordered on this day or before.")
-    changed_since: datetime | None = Field(default=None, description="Changed at this time (UTC) or later.")
+    ordered_from: Day | None = Field(default=None, description="Ordered on this day or later.")
+    ordered_to: Day | None = Field(default=None, description="Ordered on this day or before.")
+    changed_since: Moment | None = Field(default=None, description="Changed at this time (UTC) or later.")
     sort: OrderSort = Field(default="-ord_date", description="Sorted by this column, with `-` the last first.")
     limit: int = Field(default=50, ge=1, le=MOST_ROWS, description="Rows of a page.")
     cursor: str | None = Field(default=None, min_length=1, max_length=2_000, description=_CURSOR)
@@ -244,7 +293,7 @@ class ShipmentNamed(Value):
 class OutcomeAsked(Value):
     """What came of a command, asked by its idempotency key."""
 
-    key: Annotated[str, StringConstraints(min_length=1, max_length=200)] = Field(
+    key: Annotated[str, StringConstraints(min_length=1, max_length=200), AfterValidator(_storable)] = Field(
         description="Idempotency key of the command."
     )
 

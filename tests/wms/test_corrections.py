@@ -67,6 +67,17 @@ def test_no_less_than_is_allocated(warehouse: Warehouse) -> None:
     assert warehouse.correct("PUMP", "A1", actual_qty=4).available == 0
 
 
+def test_no_more_than_is_kept_exactly(warehouse: Warehouse) -> None:
+    """Fifteen digits are kept exactly everywhere; what would have more is refused, and nothing is written."""
+    most = Decimal("999999999999.999")
+    warehouse.correct("PUMP", "A1", actual_qty=most)
+
+    with pytest.raises(ConflictError, match=r"no more than 999,999,999,999\.999 can be kept"):
+        warehouse.correct("PUMP", "A1", adjustment_qty=Decimal("0.001"))
+    assert [row.on_hand for row in warehouse.stock()] == [most]
+    assert len(warehouse.rows("stock_movement")) == 1
+
+
 def test_several_lots_must_be_told_apart(warehouse: Warehouse) -> None:
     """Where a location holds several lots, the batch must be named; the lots are listed."""
     warehouse.put("PUMP", "A1", 3, batch="B2")

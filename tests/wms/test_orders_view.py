@@ -54,6 +54,7 @@ def test_the_latest_come_first(ordered: Warehouse) -> None:
         ({"customer": "Ann", "facility_code": "DC02"}, ["SO01", "SO03"]),
         ({"ordered_from": (NOW + dt.timedelta(days=5)).date()}, ["SO10", "SO11", "SO12"]),
         ({"ordered_to": NOW.date()}, ["SO01"]),
+        ({"order_nbr": "SO1*", "ordered_from": dt.date.min, "ordered_to": dt.date.max}, ["SO10", "SO11", "SO12"]),
         ({"changed_since": NOW - dt.timedelta(hours=2)}, ["SO01", "SO02"]),
         ({"changed_since": (NOW - dt.timedelta(hours=2)).replace(tzinfo=dt.UTC)}, ["SO01", "SO02"]),
         ({"status_ids": (5,)}, []),

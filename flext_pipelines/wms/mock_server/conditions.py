@@ -178,7 +178,7 @@ def _parsed(name: str, field: Field, text: str) -> Plain:
                 return utc_text(text)
             case _:
                 return text
-    except (ValueError, decimal.InvalidOperation):
+    except (ValueError, OverflowError, decimal.InvalidOperation):
         raise InvalidRequestError({name: f"'{text}' is not a valid value of {field.name}"}) from None
 
 

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from flext_pipelines.wms.transaction import Row, Transaction
 
 NOTHING = Decimal("0.000")
+MOST = Decimal("999999999999.999")
+"""Of one lot in one place: fifteen digits, beyond which SQLite no longer keeps each of them."""
 
 
 class Lot(NamedTuple):
@@ -97,9 +99,19 @@ class Ledger:
         self._movements: list[dict[str, object]] = []
 
     def move(self, stock: Stock, why: Why, *, on_hand: Decimal = NOTHING, allocated: Decimal = NOTHING) -> None:
-        """Change a row by so much."""
+        """Change a row by so much.
+
+        Raises:
+            ConflictError: There would be more than can be kept exactly.
+        """
         stock.on_hand += on_hand
         stock.allocated += allocated
+        if stock.on_hand > MOST:
+            raise ConflictError(
+                f"There would be {stock.on_hand:,f} of one lot in one place, and no more than {MOST:,f} can be kept",
+                "Check the quantity and its unit",
+                {"on_hand": str(stock.on_hand), "change": str(on_hand)},
+            )
         self._touched[stock.id] = stock
         self._movements.append(
             {

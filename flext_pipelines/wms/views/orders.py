@@ -133,20 +133,15 @@ def _values(request: OrderFilter) -> dict[str, object]:
         values["customer"] = request.customer
     if request.ordered_from is not None:
         values["ordered_from"] = _midnight(request.ordered_from)
-    if request.ordered_to is not None:
+    if request.ordered_to is not None and request.ordered_to < dt.date.max:  # which people write for "without end"
         values["ordered_before"] = _midnight(request.ordered_to + dt.timedelta(days=1))
     if request.changed_since is not None:
-        values["changed_since"] = _as_utc(request.changed_since)
+        values["changed_since"] = request.changed_since
     return values
 
 
 def _midnight(day: dt.date) -> dt.datetime:
     return dt.datetime.combine(day, dt.time())
-
-
-def _as_utc(moment: dt.datetime) -> dt.datetime:
-    """Without a zone, as the columns are."""
-    return moment if moment.tzinfo is None else moment.astimezone(dt.UTC).replace(tzinfo=None)
 
 
 def _row(row: Row, labels: Labels) -> OrderRow:
