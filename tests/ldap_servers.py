@@ -134,11 +134,15 @@ class Ds389:
         return self.search(attributes, options=("-E", f"!{GET_EFFECTIVE_RIGHTS}=:dn:{subject}"))
 
     def clear(self) -> None:
-        """Remove every entry but the one of the suffix, and its ``aci``."""
+        """Remove every entry but the one of the suffix, which is left as the server's setup made it."""
         listed = self.run("ldapsearch", "-LLL", "-o", "ldif-wrap=no", "-b", SUFFIX, "-s", "one", "1.1")
         for encoded, dn in re.findall(r"^dn:(:?) (.+)$", listed, re.MULTILINE):
             self.run("ldapdelete", "-r", base64.b64decode(dn).decode() if encoded else dn)
-        self.modify(f"dn: {SUFFIX}\nchangetype: modify\nreplace: aci\n-\nreplace: description\n")
+        names = self.search(("*",))[SUFFIX].keys() - {"dc", "objectclass", "aci"}
+        emptied = "".join(f"replace: {name}\n-\n" for name in sorted({*names, "aci"}))
+        self.modify(
+            f"dn: {SUFFIX}\nchangetype: modify\n{emptied}replace: objectClass\nobjectClass: top\nobjectClass: domain\n"
+        )
 
     def restart(self) -> None:
         """Start it again on the port and the data that it had, after it ended."""

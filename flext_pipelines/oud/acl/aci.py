@@ -92,7 +92,10 @@ BindRule: TypeAlias = Keyword | Not | All | Either
 
 @dataclass(frozen=True, slots=True)
 class TargetAttributes:
-    """``targetattr``: names, ``*`` for all user attributes, ``+`` for all operational ones."""
+    """``targetattr``: names, ``*`` for all user attributes, ``+`` for all operational ones.
+
+    In 389's dialect ``name*`` is every name that begins so.
+    """
 
     names: tuple[str, ...]
     negated: bool = False
@@ -100,7 +103,10 @@ class TargetAttributes:
     def __contains__(self, name: str) -> bool:
         """True when the list names that attribute itself, by whichever of its names."""
         wanted = attribute_type(name)
-        return any(wanted == attribute_type(held) for held in self.names)
+        return any(
+            wanted.startswith(held[:-1].lower()) if held[1:].endswith("*") else wanted == attribute_type(held)
+            for held in self.names
+        )
 
 
 @dataclass(frozen=True, slots=True)

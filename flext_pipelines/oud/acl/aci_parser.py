@@ -169,7 +169,7 @@ class _Reader(Scanner):
             if name in {"*", "+"}:
                 if name == "+" and self.flavour == "389":
                     self.fail('389 does not take "+" in targetattr', start)
-            elif not ATTRIBUTE.fullmatch(name):
+            elif not ATTRIBUTE.fullmatch(name.removesuffix("*") if self.flavour == "389" else name):
                 self.fail(f"{name!r} is no attribute name", start)
         return names
 

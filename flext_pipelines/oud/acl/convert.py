@@ -17,10 +17,10 @@ from flext_pipelines.oud.acl.aci import Flavour, Right, write_aci
 from flext_pipelines.oud.acl.aci_parser import parse_aci
 from flext_pipelines.oud.acl.allowing import Allowing
 from flext_pipelines.oud.acl.denying import Denying, Place, overruled
-from flext_pipelines.oud.acl.drafts import Draft, Finding, Lost, Remark, UnsayableError, as_acis
+from flext_pipelines.oud.acl.drafts import Draft, Finding, Lost, Remark, as_acis, unsaid_names
 from flext_pipelines.oud.acl.names import parse_name, write_name
 from flext_pipelines.oud.acl.oid_policy import AccessValue, Directive, OidPolicy
-from flext_pipelines.oud.acl.options import Conversion, ConversionOptions, LeftOut
+from flext_pipelines.oud.acl.options import Conversion, ConversionOptions, LeftOut, UnsayableError
 from flext_pipelines.oud.acl.orclaci import PERMISSIONS, Kind, Permission, write_clause
 from flext_pipelines.oud.acl.regions import Regions
 
@@ -219,6 +219,7 @@ class _Work:
                 text = write_aci(replace(aci, name=name))
                 parse_aci(text, flavour=self.options.flavour)
                 answer.acis.append(text)
+            self._report_names(draft, alike)
         except (UnsayableError, AciSyntaxError) as error:
             if not draft.allow and draft.filter is not None:
                 self._write_one(replace(draft, filter=None), rights, alike)
@@ -227,6 +228,12 @@ class _Work:
                 reason = error.reason if isinstance(error, AciSyntaxError) else str(error)
                 kind = Lost if draft.allow else Remark
                 self._report(kind(one.directive, one.clause, one.permission, reason))
+
+    def _report_names(self, draft: Draft, alike: Sequence[Draft]) -> None:
+        for name in unsaid_names(draft, self.options):
+            for one in alike:
+                kind = Lost if name.lost else Remark
+                self._report(kind(one.directive, one.clause, one.permission, f"{name.name}: {name.why}"))
 
     def finished(self, directive: Directive) -> Conversion:
         """The report on one value."""

@@ -22,14 +22,14 @@ from flext_pipelines.oud.acl.aci import (
     TargetAttributes,
     TargetFilter,
 )
-from flext_pipelines.oud.acl.bind_values import ATTRIBUTE
 from flext_pipelines.oud.acl.conditions import as_written
 from flext_pipelines.oud.acl.filters import And, Comparison, Filter, rewritten
-from flext_pipelines.oud.acl.names import attribute_type, parse_name, standard_dn
+from flext_pipelines.oud.acl.names import parse_name, standard_dn
 from flext_pipelines.oud.acl.oid_model import SHOWN_BY_BROWSE
 from flext_pipelines.oud.acl.oid_policy import AttributeSet, Directive, Level
-from flext_pipelines.oud.acl.options import Change, ConversionOptions
+from flext_pipelines.oud.acl.options import Change, ConversionOptions, UnsayableError
 from flext_pipelines.oud.acl.orclaci import Permission
+from flext_pipelines.oud.acl.targets import Unsaid, target_lists, unsaid
 
 RIGHTS_FOR: dict[Permission, frozenset[Right]] = {
     "browse": SHOWN_BY_BROWSE,
@@ -102,10 +102,6 @@ class Remark:
 
 
 Finding: TypeAlias = Lost | Remark
-
-
-class UnsayableError(ValueError):
-    """The draft has no text in this dialect; the message says why."""
 
 
 def scope_of(level: Level, right: Permission) -> Reach:
@@ -195,37 +191,16 @@ def _new_value(value: str, options: ConversionOptions) -> str:
 
 
 def _targets(draft: Draft, options: ConversionOptions) -> list[TargetAttributes | None]:
-    """The attribute lists that say a set. A denial means operational attributes, too, where ``*`` leaves them out."""
-    wanted = draft.attributes
-    if wanted is None:
+    """The attribute lists of a draft."""
+    if draft.attributes is None:
         return [None]
-    names = _new_names(draft, wanted, options)
-    plus = not draft.allow and options.flavour == "oud"
-    if not wanted.inverted:
-        if not names:
-            raise UnsayableError("none of the attributes migrates")
-        return [TargetAttributes(names)]
-    if not names:
-        return [TargetAttributes(("*", "+") if plus else ("*",))]
-    found: list[TargetAttributes | None] = [TargetAttributes(names, negated=True)]
-    return [*found, TargetAttributes(("+",))] if plus else found
+    return [*target_lists(draft.attributes, _written(draft), options, allow=draft.allow)]
 
 
-def _new_names(draft: Draft, wanted: AttributeSet, options: ConversionOptions) -> tuple[str, ...]:
-    spelling: dict[str, str] = {}
-    for written in _written(draft):
-        name = written.partition(";")[0]
-        spelling.setdefault(attribute_type(name), attribute_type(name) if name[0].isdecimal() else name)
-    order = list(spelling)
-    found = {}
-    for name in sorted(wanted.names, key=order.index):
-        new = options.new_attribute(spelling[name])
-        if new is None:
-            continue
-        if not ATTRIBUTE.fullmatch(new):
-            raise UnsayableError(f"{new} is no attribute name of an aci")
-        found[new.lower()] = new
-    return tuple(found.values())
+def unsaid_names(draft: Draft, options: ConversionOptions) -> Iterator[Unsaid]:
+    """The names that a draft's lists do not have as OID had them."""
+    if draft.attributes is not None:
+        yield from unsaid(draft.attributes, _written(draft), options, allow=draft.allow)
 
 
 def _written(draft: Draft) -> tuple[str, ...]:

@@ -31,6 +31,32 @@ def unchanged(attribute: str, value: str | None) -> frozenset[Change]:  # noqa: 
     return frozenset()
 
 
+def alone(name: str) -> frozenset[str]:  # noqa: ARG001  of a callback
+    """Nothing is known of whose values stand under a name: those of the attribute that has it."""
+    return frozenset()
+
+
+def nowhere_else(name: str) -> tuple[str, ...]:  # noqa: ARG001  of a callback
+    """All values of an attribute are under its new name."""
+    return ()
+
+
+def no_other_names(name: str) -> tuple[str, ...]:
+    """The attribute has this name only."""
+    return (name,)
+
+
+def known_to_389(name: str) -> bool:
+    """Whether every 389 Directory Server has an attribute."""
+    from flext_pipelines.oud.schema.target import attributes_of_389
+
+    return name.lower() in attributes_of_389()
+
+
+class UnsayableError(ValueError):
+    """There is no text for it in this dialect; the message says why."""
+
+
 def whole(group: str) -> bool:  # noqa: ARG001  of a callback
     """Every group has its members."""
     return True
@@ -50,6 +76,11 @@ class ConversionOptions:
             subject that they name, says something else then.
         whole: Whether a group has every member that it had, those of groups in it included; whoever is denied
             something as a member must be one still.
+        known: Whether the server certainly has an attribute, by its new name. 389 must, to be told of it.
+        names: Every name of an attribute, by its new name.
+        also: Other new names under which some values of an attribute of OID stand.
+        joined: The attributes of OID whose values may stand under a new name, by names of ``attribute_type``; a
+            list that grants has the new name only where it has all of them. None where one attribute keeps to itself.
     """
 
     flavour: Flavour = "oud"
@@ -59,17 +90,22 @@ class ConversionOptions:
     suffixes: tuple[str, ...] = ()
     changed: Callable[[str, str | None], frozenset[Change]] = field(default=unchanged)
     whole: Callable[[str], bool] = field(default=whole)
+    known: Callable[[str], bool] = field(default=known_to_389)
+    names: Callable[[str], tuple[str, ...]] = field(default=no_other_names)
+    also: Callable[[str], tuple[str, ...]] = field(default=nowhere_else)
+    joined: Callable[[str], frozenset[str]] = field(default=alone)
+
+    def is_known(self, name: str) -> bool:
+        """Whether an ``aci`` can name an attribute, by its new name. OUD takes every name."""
+        return self.flavour == "oud" or self.known(name)
 
     def new_attribute(self, name: str) -> str | None:
         """The name of an attribute in the new directory; None if it has none there.
 
-        OID's access attributes become ``aci``. 389 refuses an ``aci`` that names an attribute outside its schema,
-        where Oracle's are.
+        OID's access attributes become ``aci``.
         """
         if name.lower() in {"orclaci", "orclentrylevelaci"}:
             return "aci"
-        if self.flavour == "389" and name.lower().startswith(("orcl", "authpassword")):
-            return None
         return self.attribute(name)
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from flext_pipelines.oud.acl.options import Change
 from flext_pipelines.oud.entries.syntaxes import made_right
+from flext_pipelines.oud.migration.attribute_names import AttributeNames
 from flext_pipelines.oud.migration.figures import PartResult
 from flext_pipelines.oud.rules import MigrationRules
 from flext_pipelines.oud.schema.view import SchemaView
@@ -24,9 +25,10 @@ class ChangedValues:
         rules: The rules.
         view: The target's schema.
         read: What was counted; whatever was dropped of an entry that is kept has its reason and name there.
+        attributes: Where they go.
     """
 
-    def __init__(self, rules: MigrationRules, view: SchemaView, read: PartResult) -> None:
+    def __init__(self, rules: MigrationRules, view: SchemaView, read: PartResult, attributes: AttributeNames) -> None:
         self._view = view
         self._gone: set[str] = set()
         self._new: set[str] = set()
@@ -41,6 +43,9 @@ class ChangedValues:
             names = {name.lower(), (rule.to or name).lower()}
             self._gone |= names
             self._new |= names
+        for olds in attributes.all_joined().values():
+            self._new |= olds  # values of the others stand under the same name
+        self._gone |= attributes.partly_moved()
         self._gone |= {name.lower() for name in rules.classes.rename}
         self._new |= {name.lower() for name in rules.classes.rename.values()}
 

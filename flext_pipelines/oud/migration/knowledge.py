@@ -11,9 +11,13 @@ from functools import cached_property
 
 from flext_pipelines.oud.entries import EntryTransform
 from flext_pipelines.oud.entries.places import Places
+from flext_pipelines.oud.migration.attribute_names import AttributeNames
 from flext_pipelines.oud.migration.plan import MigrationPlan
+from flext_pipelines.oud.migration.policy import KINDS
 from flext_pipelines.oud.rules import MigrationRules
 from flext_pipelines.oud.schema.migrate import SchemaMigration, migrate_schema
+from flext_pipelines.oud.schema.reading import OidSchema, read_all
+from flext_pipelines.oud.schema.target import attributes_of_389, attributes_of_documents
 
 
 @dataclass(frozen=True)
@@ -32,11 +36,18 @@ class Knowledge:
         return MigrationRules.load(self.plan.rules)
 
     @cached_property
+    def source_schema(self) -> OidSchema | None:
+        """The schema of the source; None when none is given."""
+        if self.plan.schema_file is None:
+            return None
+        return read_all(self.plan.schema_file, lenient=not self.plan.strict)
+
+    @cached_property
     def schema(self) -> SchemaMigration:
         """What becomes of the schema."""
         rules = self.given_rules
         return migrate_schema(
-            self.plan.schema_file,
+            self.source_schema,
             renames={**rules.attributes.rename, **rules.classes.rename} if self.plan.schema_file else None,
             owned=self.plan.owned_schema,
             lenient=not self.plan.strict,
@@ -61,16 +72,25 @@ class Knowledge:
         return EntryTransform(self.rules, self.schema.view, self.plan.base_dn, self.plan.target_base)
 
     def attribute(self, name: str) -> str | None:
-        """The new name of an attribute that an access value speaks of."""
-        base, semicolon, options = name.partition(";")
-        renamed = self._renamed.get(base.lower(), base)
-        if self.rules.attributes.underscores == "hyphens":
-            renamed = renamed.replace("_", "-")
-        return f"{renamed}{semicolon}{options}"
+        """The new name of an attribute that an access value speaks of; values of OID's own become ``aci``."""
+        return "aci" if name.lower() in KINDS else self.attribute_names.new(name)
 
     @cached_property
-    def _renamed(self) -> Mapping[str, str]:
-        return {old.lower(): new for old, new in self.rules.attributes.rename.items()}
+    def attribute_names(self) -> AttributeNames:
+        """Where attributes go."""
+        return AttributeNames(self.rules, self.name_of, self._in_source)
+
+    def _in_source(self, name: str) -> bool:
+        """Whether the source's schema has an attribute, or every directory's."""
+        given = self.source_schema
+        return name in attributes_of_documents() or (given is not None and name in given.attribute_names)
+
+    def known_to_server(self, name: str) -> bool:
+        """Whether the target certainly has an attribute when the schema is loaded: only then does 389 take its name."""
+        schema = self.schema
+        if self.plan.owned_schema is not None:
+            return schema.view.knows_attribute(name)
+        return name.lower() in attributes_of_389() or any(name.lower() in one.keys for one in schema.attributes)
 
     def name_of(self, written: str) -> str:
         """The first of an attribute's names in the target's schema, for one of the others."""

@@ -151,20 +151,8 @@ class Phases:
     def access(self, written: Written) -> Access:
         """The converted policy; once in a process."""
         if self._access is None:
-            names, total = self.names(written), summed(self.part_results())
             source = Source(self.plan.export)
-            memberships = Memberships(
-                written,
-                source,
-                Origins(self.tree_folder),
-                names.place,
-                self.knowledge.places.named,
-                some_rejected=bool(total.rejected) or any(written.tree.fates()[fate] for fate in (DUPLICATE, ORPHAN)),
-            )
-            options = ConversionOptions(
-                self.plan.flavour, self.plan.ssf, names.place, self.knowledge.attribute, (self.plan.new_base,),
-                ChangedValues(self.knowledge.rules, self.knowledge.schema.view, total), memberships.whole,
-            )  # fmt: skip
+            options = self._options(written, source)
             values = self.policy()
             complete = any(not found.value.dn.strip() for found in values)
             aside = {found: why for found in values if (why := self._reason_aside(found, written))}
@@ -174,6 +162,21 @@ class Phases:
                     told, options, written, complete=complete, aside=aside, name_of=self.knowledge.name_of
                 )
         return self._access
+
+    def _options(self, written: Written, source: Source) -> ConversionOptions:
+        """What the conversion of access values is told of the rest of the migration."""
+        names, total, knowledge = self.names(written), summed(self.part_results()), self.knowledge
+        rejected = bool(total.rejected) or any(written.tree.fates()[fate] for fate in (DUPLICATE, ORPHAN))
+        memberships = Memberships(
+            written, source, Origins(self.tree_folder), names.place, knowledge.places.named, some_rejected=rejected
+        )
+        attributes, view = knowledge.attribute_names, knowledge.schema.view
+        return ConversionOptions(
+            flavour=self.plan.flavour, ssf=self.plan.ssf, place=names.place, attribute=knowledge.attribute,
+            suffixes=(self.plan.new_base,), changed=ChangedValues(knowledge.rules, view, total, attributes),
+            whole=memberships.whole, known=knowledge.known_to_server, names=view.names, also=attributes.also,
+            joined=attributes.joined,
+        )  # fmt: skip
 
     def policy(self) -> list[FoundValue]:
         """The whole policy: the root's own values first."""

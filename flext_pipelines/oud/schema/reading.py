@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, NamedTuple
 
 from flext_pipelines.errors import LdifError, SchemaSyntaxError
 from flext_pipelines.oud.ldif import Record, Reject, read_ldif
 from flext_pipelines.oud.schema.definitions import read_definition
-from flext_pipelines.oud.schema.elements import Element, ElementKind
+from flext_pipelines.oud.schema.elements import AttributeType, Element, ElementKind
 from flext_pipelines.oud.schema.scanner import Oddity
 
 if TYPE_CHECKING:
@@ -86,6 +87,13 @@ class OidSchema:
     not_read: dict[str, list[int]] = field(default_factory=dict)
     entries: int = 0
     ends_mid_line: bool = False
+
+    @cached_property
+    def attribute_names(self) -> frozenset[str]:
+        """Every name and OID of its attribute types, in lower case."""
+        return frozenset(
+            key for one in self.definitions if isinstance(one.element, AttributeType) for key in one.element.keys
+        )
 
 
 def read_schema(path: str | Path | BinaryIO, *, lenient: bool = False) -> OidSchema:

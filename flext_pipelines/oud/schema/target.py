@@ -18,6 +18,12 @@ OWNED = Path(__file__).with_name("owned")
 SERVER_ARCS = ("1.3.6.1.4.1.26027.",)
 """OIDs below these are the server's own: OpenDS's arc, from which ``ds-cfg-*`` and all of OUD's configuration come."""
 
+_SOURCES_OF_389 = frozenset({
+    "RFC 2079", "RFC 2256", "RFC 2713", "RFC 2739", "RFC 2798", "RFC 3045", "RFC 3296", "RFC 3712", "RFC 4512",
+    "RFC 4519", "RFC 4523", "RFC 4524", "RFC 4530", "RFC 5020", "Sun Directory Server",
+})  # fmt: skip
+"""Documents of which 389 Directory Server has every attribute under every name; seen on 2.3.1."""
+
 
 class TargetSchema:
     """The elements of a server by every name and OID in lower case, each with its source.
@@ -70,6 +76,22 @@ class TargetSchema:
         for defined in definitions:
             made.add(defined.element, source or defined.source)
         return made
+
+
+@cache
+def attributes_of_389() -> frozenset[str]:
+    """Attributes that every 389 Directory Server has, by every name in lower case; it has more."""
+    target = standard_target()
+    known = {key for key, one in target.attributes.items() if target.source_of(one) in _SOURCES_OF_389}
+    return frozenset(known | {"aci"})
+
+
+@cache
+def attributes_of_documents() -> frozenset[str]:
+    """Attributes that any directory may have, by every name in lower case: those of RFCs, drafts and X.501."""
+    target = standard_target()
+    documents = ("RFC ", "draft-", "X.5")
+    return frozenset(key for key, one in target.attributes.items() if target.source_of(one).startswith(documents))
 
 
 @cache

@@ -76,6 +76,7 @@ _MODES = (
 _OBJECTS = (
     "entry", "entry", "entry", "attr=(*)", "attr=(*)", "attr=(userpassword)", "attr=(cn, mail)", "attr!=(userpassword)",
     "attr=(objectclass)", "attr=(userpassword;x)", "attr!=(mail,modifytimestamp)", "attr=(modifytimestamp)",
+    "attr=(orclguid)", "attr!=(orclguid)",
 )  # fmt: skip
 _FILTERS = ("", "", "", " filter=(objectclass=person)", " filter=(!(owner=*))", " filter=(objectclass:dn:=person)")
 _FLAGS = ("", "", "", "", " AppendToAll", " DenyGroupOverride")

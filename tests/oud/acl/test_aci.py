@@ -195,6 +195,18 @@ def test_389_refuses_what_it_does_not_know(text: str) -> None:
         parse_aci(text, flavour="389")
 
 
+def test_389_takes_the_beginning_of_a_name() -> None:
+    """There it stands for every attribute whose name begins so; OUD takes no such name."""
+    text = aci('(targetattr!="orclPass* || cn")')
+
+    found = parse_aci(text, flavour="389").attributes
+
+    assert found is not None
+    assert [name in found for name in ("orclpassword", "orclpass", "cn", "orclpas")] == [True, True, True, False]
+    with pytest.raises(AciSyntaxError, match="no attribute name"):
+        parse_aci(text)
+
+
 def test_389_takes_roles() -> None:
     """OUD does not."""
     parse_aci(aci(rule='roledn="ldap:///cn=r,dc=x"'), flavour="389")

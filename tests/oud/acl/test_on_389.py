@@ -6,6 +6,7 @@ What the strict parser takes the server takes, and who binds sees what the evalu
 from __future__ import annotations
 
 import base64
+import re
 import time
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
@@ -22,8 +23,9 @@ from flext_pipelines.oud.acl.names import Name, parse_name
 from flext_pipelines.oud.acl.oid_policy import AccessValue
 from flext_pipelines.oud.acl.options import ConversionOptions
 from flext_pipelines.oud.acl.probes import Entry, ProbedRight, Subject
+from flext_pipelines.oud.schema.target import attributes_of_389
 from tests.ldap_servers import SUFFIX, Ds389, Refused
-from tests.oud.acl.policies import ABROAD, ADA, ADMINS, BASE, BEN, CLEO, GROUPS, PEOPLE, PHONE, STAFF, policies
+from tests.oud.acl.policies import ABROAD, ADA, ADMINS, BASE, BEN, CLEO, ENTRIES, GROUPS, PEOPLE, PHONE, STAFF, policies
 from tests.oud.acl.test_aci import REFUSED, aci
 
 pytestmark = [pytest.mark.ldap, pytest.mark.process, pytest.mark.xdist_group("389")]
@@ -151,6 +153,33 @@ def test_a_hidden_subtree_is_hidden_and_no_password_is_shown(ds389: Ds389) -> No
     assert all(seen[user] == beside.shown(user) for user in seen)
 
 
+def test_an_attribute_outside_the_schema_stays_as_closed_as_it_was(ds389: Ds389) -> None:
+    """The server holds such values and refuses their name in an ``aci``; what OID kept closed is closed there, too."""
+    values = [
+        AccessValue(BASE, "orclaci", 1, "access to entry by * (browse)"),
+        AccessValue(BASE, "orclaci", 2, "access to attr!=(orclguid) by * (read)"),
+        AccessValue(ABROAD, "orclaci", 1, "access to attr=(orclguid) by * (noread)"),
+    ]
+    load(ds389, converted(values))
+
+    seen = Comparison(ds389, converted(values)).seen("")
+
+    assert "orclguid" in ds389.search(("*",))[BEN]
+    assert seen.keys() == {entry.dn for entry in ENTRIES}
+    assert not any("orclguid" in names for names in seen.values())
+
+
+def test_attributes_are_named_only_where_the_server_knows_them(ds389: Ds389) -> None:
+    """Every attribute that is taken for known is in the server's schema, by each of its names."""
+    schema = ds389.run("ldapsearch", "-LLL", "-o", "ldif-wrap=no", "-b", "cn=schema", "-s", "base", "attributeTypes")
+    names = {name.lower() for found in re.findall(r"NAME (\([^)]*\)|'[^']*')", schema)
+             for name in re.findall(r"'([^']*)'", found)}  # fmt: skip
+    named = {name for name in attributes_of_389() if not name[0].isdecimal()}
+
+    assert len(named) > 150
+    assert named <= names
+
+
 def taken(server: Ds389, text: str) -> bool:
     """Whether the server takes an ``aci``."""
     encoded = base64.b64encode(text.encode()).decode()
@@ -174,6 +203,8 @@ def taken(server: Ds389, text: str) -> bool:
         aci(rule='userattr="parent[0,1].owner#GROUPDN" and ip!="1.2.*.*,10.0.0.1" and dns="*.example.com"'),
         aci(rule='authmethod="sasl DIGEST-MD5" or authmethod!="ssl" or timeofday>="0800" or dayofweek="sun,mon"'),
         aci(rule='roledn="ldap:///cn=r,dc=example,dc=com"'),
+        aci('(targetattr!="cn || nobodyKnowsIt* || orcl*")'),
+        aci('(targetattr="nobodyKnowsIt* || cn")'),
     ],
 )
 def test_what_the_parser_takes_the_server_takes(ds389: Ds389, text: str) -> None:

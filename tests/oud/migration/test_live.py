@@ -12,10 +12,13 @@ from click.testing import CliRunner
 
 import flext_pipelines
 from flext_pipelines.cli.main import flext
+from flext_pipelines.oud.directory.verify import verify
 from flext_pipelines.oud.migration.migrate import migrate
+from flext_pipelines.oud.migration.outcome import report_in
 from flext_pipelines.oud.migration.plan import MigrationPlan
 from tests.ldap_servers import ROOT_DN, Ds389
 from tests.oud import oid_sample
+from tests.oud.directory.conftest import target_of
 
 pytestmark = [pytest.mark.process, pytest.mark.ldap]
 
@@ -62,6 +65,15 @@ def test_a_migration_loads_a_server_and_finds_it_as_it_should_be(ds389: Ds389, t
     assert answers["verify"]["equal"], answers["verify"]["findings"]
     assert answers["verify"]["expected"] == answers["migration"]["counters"]["processed"]
     assert cast("int", ran.return_value) == 2  # passwords of schemes that nobody knows need new ones
+    report = report_in(tmp_path / "out")
+    assert report.proof.probes > 10_000
+    assert report.proof.gained == 0
+    files = sorted((tmp_path / "out").glob("0[1-4]-*.ldif"))
+    subjects = [oid_sample.person_dn(number) for number in (0, 3, 8)]
+    rights = verify(files, target_of(ds389), effective_rights=60, subjects=subjects).rights
+    assert rights is not None
+    assert rights.asked > 5_000
+    assert rights.differing == 0, rights.differences[:5]
 
 
 def test_every_aci_of_the_sample_is_taken_by_389(ds389: Ds389, tmp_path: Path) -> None:

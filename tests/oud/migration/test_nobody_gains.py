@@ -122,20 +122,6 @@ def test_who_has_the_new_name_of_somebody_else_gets_nothing(tmp_path: Path) -> N
     assert report_in(tmp_path / "out").proof.holds
 
 
-def test_the_proof_sees_values_that_come_under_another_attribute(tmp_path: Path) -> None:
-    """A rule that joins a public attribute to another makes that one public, which the proof finds."""
-    rules = tmp_path / "rules.yaml"
-    rules.write_text("attributes: {rename: {orclpublic: description}}\n", encoding="utf-8")
-    records = [
-        domain("orclaci: access to attr=(orclpublic) by * (read)"), unit("ou=people"),
-        person("ada", PEOPLE, "orclpublic: x", "description: secret"),
-    ]  # fmt: skip
-
-    migrated(tmp_path, records, rules=rules)
-
-    assert "over-grant" in needs_of(tmp_path / "out")
-
-
 def test_names_that_are_no_utf8_keep_their_denials(tmp_path: Path) -> None:
     """Latin-1 bytes in the name of an entry and in access values are the same bytes in both."""
     odd = "cn=M\udcfcller"
