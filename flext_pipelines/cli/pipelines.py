@@ -86,13 +86,22 @@ def run(
         return
     metrics = _metrics(cast("str", execution.execution_id))
     if as_json:
-        warehouse = place_of_warehouse()
+        warehouse = place_of_warehouse() if execution.plan.loads_warehouse else None
         output.print_json({**execution.model_dump(mode="json"), "metrics": metrics, "warehouse": warehouse})
         return
     show_metrics(metrics)
     show_failed_checks(execution.checks_failed)
     click.echo(f"Run {metrics.execution_id} completed in {output.duration(metrics.seconds)}.")
-    click.echo(f"Warehouse: {place_of_warehouse()}")
+    show_where(execution.plan)
+
+
+def show_where(plan: ExecutionPlan) -> None:
+    """Where the rows of a run lie, or who knows it: only targets that are told our warehouse load into it."""
+    if plan.loads_warehouse:
+        click.echo(f"Warehouse: {place_of_warehouse()}")
+        return
+    for target in plan.targets:
+        click.echo(f"Loaded by {target}: `flext plugins config {target}` shows where to.")
 
 
 def parse_overrides(pairs: Sequence[str]) -> dict[str, dict[str, object]]:

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from flext_pipelines.meltano.plan import RunRequest
     from flext_pipelines.runs.status import PipelineStatus
 
+WAREHOUSE_VARIABLE = "FLEXT_WAREHOUSE_URL"
+"""By which settings of targets refer to our warehouse; the bus gives it to every run."""
 _NEAREST = 5
 
 
@@ -46,6 +48,8 @@ class ExecutionPlan(Value):
         job: Its Dagster job.
         environment: Meltano environment.
         blocks: What runs, in order: ``tap-shop target-warehouse``, ``dbt:run``.
+        targets: Who loads, in order.
+        loads_warehouse: Whether one of them loads into our warehouse, wherever others do.
         streams: The streams that would be moved, as ``tap.stream``.
         partition: The partition key.
         full_refresh: Whether bookmarks would be ignored.
@@ -57,6 +61,8 @@ class ExecutionPlan(Value):
     job: str
     environment: str
     blocks: tuple[str, ...]
+    targets: tuple[str, ...] = ()
+    loads_warehouse: bool = False
     streams: tuple[str, ...]
     partition: str | None
     full_refresh: bool
@@ -111,6 +117,7 @@ def plan_of(
     """
     streams = _streams_of(catalogue, pipeline)
     _check_streams(request.streams, streams, catalogue, pipeline)
+    targets = tuple(dict.fromkeys(block.target for block in pipeline.blocks if block.target))
     tags = run_tags(context) | {Tag.PIPELINE: pipeline.name, Tag.ENVIRONMENT: catalogue.environment}
     if max_retries is not None:
         tags[Tag.STEP_RETRIES] = str(max_retries)
@@ -119,6 +126,8 @@ def plan_of(
         job=job_names(one.name for one in catalogue.pipelines)[pipeline.name],
         environment=catalogue.environment,
         blocks=tuple(" ".join(block.arguments) for block in pipeline.blocks),
+        targets=targets,
+        loads_warehouse=any(_loads_warehouse(catalogue, target) for target in targets),
         streams=tuple(
             name for name, stream in streams.items() if not request.streams or {name, stream} & {*request.streams}
         ),
@@ -132,6 +141,11 @@ def plan_of(
         ),
         tags=tags,
     )
+
+
+def _loads_warehouse(catalogue: ProjectCatalogue, target: str) -> bool:
+    plugin = catalogue.plugin(target, "loaders")
+    return plugin is not None and WAREHOUSE_VARIABLE in plugin.variables
 
 
 def _streams_of(catalogue: ProjectCatalogue, pipeline: Pipeline) -> dict[str, str]:

@@ -93,6 +93,7 @@ class Plugin(Value):
         commands: Names of the commands that ``<plugin>:<command>`` runs.
         mappings: Names under which a mapper's mappings stand in a pipeline.
         load_schema: For a tap, the schema that Meltano proposes to targets.
+        variables: For a target, the variables that its effective settings refer to, sorted.
         installed: False when its venv is missing; True for plugins that need none.
         venv: Folder of its venv, relative to the project's ``.meltano``; None when it needs none.
         problem: Why Meltano cannot use the definition, in a sentence.
@@ -111,6 +112,7 @@ class Plugin(Value):
     commands: tuple[str, ...] = ()
     mappings: tuple[str, ...] = ()
     load_schema: str | None = None
+    variables: tuple[str, ...] = ()
     installed: bool = False
     venv: str | None = None
     problem: str | None = None

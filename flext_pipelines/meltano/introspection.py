@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("flext.meltano")
 
-_FORMAT = 2
+_FORMAT = 3
 _ATTEMPTS = 3
 _DOTENV_LINE = re.compile(r"^\s*(?:export\s+)?([A-Za-z_][A-Za-z0-9_]*)\s*=(.*)$", re.MULTILINE)
 

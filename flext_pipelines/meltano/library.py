@@ -47,6 +47,8 @@ from meltano.core.settings_store import (
 )
 from meltano.core.task_sets import TaskSets
 
+from flext_pipelines.meltano.setting_types import PLACEHOLDER
+
 LIBRARY_ERRORS = (
     LibraryError,
     CyclicInheritanceError,
@@ -215,6 +217,20 @@ class OpenedProject:
         The system database is not asked: extras in it are a relic that ``meltano config`` no longer writes.
         """
         return self.settings(plugin).as_dict(extras=True, source=SettingValueStore.AUTO)
+
+    def variables(self, plugin: ProjectPlugin) -> tuple[str, ...]:
+        """The variables that the effective settings of a resolved plugin refer to, sorted."""
+        settings = self.settings(plugin)
+        found: set[str] = set()
+        for definition in settings.definitions(extras=False):
+            try:
+                value, _ = settings.get_with_metadata(
+                    definition.name, source=SettingValueStore.AUTO, expand_env_vars=False
+                )
+            except SETTING_ERRORS:  # a value that cannot be cast; ValidateConfig says which
+                continue
+            found |= {match[1] or match[2] for match in PLACEHOLDER.finditer(str(value))}
+        return tuple(sorted(found))
 
 
 def annotations_of(thing: object) -> dict[str, object]:

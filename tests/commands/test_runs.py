@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from flext_pipelines.values import Progress
 
 
+PLUGINS = ("tap-shop", "tap-web", "tap-new", "target-shop", "target-warehouse")
 ENABLED = {"flext": {"enabled": True}}
 
 
@@ -53,7 +54,10 @@ def project(tmp_path: Path) -> MeltanoRunner:
                 tap(root, "tap-web") | {"select": ["orders.*"]},
                 tap(root, "tap-new"),
             ],
-            "loaders": [target(root, "target-shop")],
+            "loaders": [
+                target(root, "target-shop"),
+                target(root, "target-warehouse", url="$FLEXT_WAREHOUSE_URL"),
+            ],
         },
         jobs=[
             {"name": "shop", "tasks": ["tap-shop target-shop"]},
@@ -61,6 +65,7 @@ def project(tmp_path: Path) -> MeltanoRunner:
             {"name": "broken", "tasks": ["tap-none target-shop"]},
             {"name": "two-taps", "tasks": ["tap-shop target-shop", "tap-web target-shop"]},
             {"name": "untold", "tasks": ["tap-new target-shop"]},
+            {"name": "both", "tasks": ["tap-shop target-shop", "tap-shop target-warehouse"]},
         ],
         schedules=[
             {"name": "nightly-shop", "job": "shop", "interval": "0 2 * * *"},
@@ -192,6 +197,15 @@ def test_a_stream_of_a_tap_that_nobody_asked_is_not_called_unknown(bus: Bus) -> 
     assert error.instruction.startswith("Ask with `flext plugins discover tap-new`, then run this again")
 
 
+def test_a_plan_says_whether_a_target_loads_into_the_warehouse(bus: Bus) -> None:
+    """Judged by what its settings refer to, not by its name."""
+    shop = bus.send(ExecutePipelineCommand(pipeline_name="shop", dry_run=True)).unwrap().plan
+    both = bus.send(ExecutePipelineCommand(pipeline_name="both", dry_run=True)).unwrap().plan
+
+    assert (shop.targets, shop.loads_warehouse) == (("target-shop",), False)
+    assert (both.targets, both.loads_warehouse) == (("target-shop", "target-warehouse"), True)
+
+
 def test_a_secret_parameter_is_refused_before_it_is_stored(bus: Bus) -> None:
     """Run config is plain text in Dagster's storage: nothing is launched."""
     command = ExecutePipelineCommand(pipeline_name="shop", parameters={"tap-shop": {"password": "hunter2"}})
@@ -230,15 +244,10 @@ def test_resources_are_listed_with_their_state(bus: Bus) -> None:
         query = ListResourcesQuery.model_validate({"kind": kind})
         return [(one.name, one.state) for one in bus.send(query).unwrap()]
 
-    jobs = {
-        "broken": "never run",
-        "fail_job": "never run",
-        "shop": "completed",
-        "two_taps": "never run",
-        "untold": "never run",
-    }
+    jobs = dict.fromkeys(("both", "broken", "fail_job", "shop", "two_taps", "untold"), "never run")
+    jobs["shop"] = "completed"
     assert listed("jobs") == [*jobs.items()]
-    assert listed("plugins") == [(name, "installed") for name in ("tap-shop", "tap-web", "tap-new", "target-shop")]
+    assert listed("plugins") == [(name, "installed") for name in PLUGINS]
     # Dagster has loaded none of them yet and will run one: it says so in meltano.yml and can.
     ticking = {"nightly_shop": "stopped", "on_broken": "stopped", "on_never": "stopped", "on_shop": "running"}
     assert listed("schedules") == [*ticking.items()]
