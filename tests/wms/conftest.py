@@ -7,11 +7,19 @@ from typing import TYPE_CHECKING
 import pytest
 from pydantic import SecretStr
 
+from tests.wms.listening import Listener
 from tests.wms.warehouse import Warehouse
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+
+@pytest.fixture(scope="session")
+def listener() -> Iterator[Listener]:
+    """Listens on loopback; a test gives it the sample server that answers."""
+    with Listener().opened() as made:
+        yield made
 
 
 @pytest.fixture

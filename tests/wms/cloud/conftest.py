@@ -16,7 +16,8 @@ from flext_pipelines.wms.cloud.options import CloudOptions
 from flext_pipelines.wms.mock_server.auth import User
 from flext_pipelines.wms.mock_server.faults import Fault
 from flext_pipelines.wms.mock_server.making import make_server
-from flext_pipelines.wms.mock_server.serving import Running, running
+from flext_pipelines.wms.mock_server.serving import Running
+from tests.wms.listening import Listener
 
 PASSWORD = "correct-horse-battery"
 
@@ -63,13 +64,13 @@ def client_of(server: Running, **more: Any) -> Cloud:
 
 
 @pytest.fixture
-def server() -> Iterator[Running]:
+def server(listener: Listener) -> Iterator[Running]:
     """The sample server, with one user for everything and one for a single facility."""
     made = make_server(
         orders=200, password=SecretStr(PASSWORD),
         more_users=(User("narrow", SecretStr(PASSWORD), frozenset({"DC02"}), stage_interface=False),),
     )  # fmt: skip
-    with running(made) as opened:
+    with listener.serving(made) as opened:
         yield opened
 
 
@@ -84,7 +85,7 @@ def cloud(server: Running) -> Iterator[Cloud]:
 @pytest.fixture
 def rows(server: Running) -> Iterator[Callable[..., list[dict[str, Any]]]]:
     """Reads rows of the sample server past the backend."""
-    with httpx.Client(auth=("mock", PASSWORD)) as client:
+    with httpx.Client(auth=("mock", PASSWORD), verify=False) as client:  # plain HTTP; certificates take 20 ms to read
 
         def read(entity: str, **query: str) -> list[dict[str, Any]]:
             answer = client.get(f"{server.entity_url}/{entity}/", params={"page_size": "1250", **query})

@@ -23,7 +23,6 @@ from flext_pipelines.errors import (
 from flext_pipelines.wms.database import DatabaseBackend
 from flext_pipelines.wms.engine import open_engine
 from flext_pipelines.wms.mock_server.making import make_server
-from flext_pipelines.wms.mock_server.serving import running
 from flext_pipelines.wms.requests import (
     HealthAsked,
     OrderFilter,
@@ -35,6 +34,7 @@ from flext_pipelines.wms.requests import (
     StockFilter,
 )
 from tests.wms.cloud.conftest import PASSWORD, client_of
+from tests.wms.listening import Listener
 from tests.wms.warehouse import Warehouse
 
 if TYPE_CHECKING:
@@ -70,7 +70,7 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(params=["database", "cloud"])
-def backend(request: pytest.FixtureRequest, template: Path, tmp_path: Path) -> Iterator[WmsBackend]:
+def backend(request: pytest.FixtureRequest, template: Path, tmp_path: Path, listener: Listener) -> Iterator[WmsBackend]:
     """The same warehouse behind each backend."""
     url = SecretStr(f"sqlite:///{shutil.copy(template, tmp_path)}")
     if request.param == "database":
@@ -79,7 +79,7 @@ def backend(request: pytest.FixtureRequest, template: Path, tmp_path: Path) -> I
         database.close()
         return
     made = make_server(database=url, password=SecretStr(PASSWORD), over_receipt_percent=10)
-    with running(made) as server:
+    with listener.serving(made) as server:
         cloud = client_of(server)
         yield cloud.backend
         cloud.backend.close()

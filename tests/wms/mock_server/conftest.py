@@ -11,6 +11,7 @@ from pydantic import SecretStr
 from flext_pipelines.wms.mock_server.auth import User
 from flext_pipelines.wms.mock_server.making import make_server
 from flext_pipelines.wms.mock_server.serving import Running, running
+from tests.wms.listening import Listener
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -19,9 +20,9 @@ LIMITED = User("limited", SecretStr("limited"), facilities=frozenset({"DC01"}), 
 
 
 @pytest.fixture
-def server() -> Iterator[Running]:
+def server(listener: Listener) -> Iterator[Running]:
     """A server with 100 orders."""
-    with running(make_server(orders=100, more_users=(LIMITED,), stage_delay_seconds=0.5)) as started:
+    with listener.serving(make_server(orders=100, more_users=(LIMITED,), stage_delay_seconds=0.5)) as started:
         yield started
 
 
@@ -38,5 +39,6 @@ def reader() -> Iterator[httpx.Client]:
 @pytest.fixture
 def client(server: Running) -> Iterator[httpx.Client]:
     """A client whose URLs begin at the entities."""
-    with httpx.Client(base_url=server.entity_url, auth=("mock", "mock"), timeout=20) as made:
+    # Plain HTTP; to read certificates takes 20 ms.
+    with httpx.Client(base_url=server.entity_url, auth=("mock", "mock"), timeout=20, verify=False) as made:
         yield made
