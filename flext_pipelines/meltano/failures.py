@@ -54,6 +54,12 @@ _REFUSES_SETTINGS = re.compile(r"ConfigValidationError|Config validation failed|
 # Meltano ends a block whose tap writes a line longer than half its buffer (block/future_utils.py); its words say sizes.
 _TOO_LONG = "Output line length limit exceeded"
 _SIZES = re.compile(r"message size limit")
+# Tried again, a wrong password locks the account. What servers and drivers say: HTTP, PostgreSQL, MySQL, Oracle.
+_DENIED = re.compile(
+    r"AccessDeniedError|HTTP 40[13]\b|\b40[13] Client Error|password authentication failed|Access denied for user"
+    r"|ORA-(?:01017|28000|28001)\b",
+    re.IGNORECASE,
+)
 _NO_ROOM = re.compile(r"No space left on device|ENOSPC|disk (?:is )?full|database or disk is full", re.IGNORECASE)
 
 
@@ -164,12 +170,21 @@ def _plugin_failed(kind: type[FlextError], evidence: Evidence, block: BlockTally
         return StorageFullError(
             reason, f"Free some space where {name} writes, then run again. {BOOKMARK_KEPT}", details
         )
+    if any(_DENIED.search(line) for line in said):
+        return PluginConfigError(reason, f"{_denied_advice(name)}. {BOOKMARK_KEPT}", details)
     advice = "Look at what it says" if said else "It names no error; look at the raw log of the run"
     if not said and 0 < code < 128:
         reason += f". It last said{quoted(last)}" if (last := last_lines(block, side)) else ""
     if code in {-signal.SIGKILL, 128 + signal.SIGKILL}:
         advice = "Somebody or something killed it: look whether memory ran out"
     return kind(reason, f"{advice}, then run again. {BOOKMARK_KEPT}", details)
+
+
+def _denied_advice(name: str) -> str:
+    return (
+        f"Correct its user, password or rights before it runs again, lest the account be locked: "
+        f"`flext plugins config {name}` shows where its settings come from"
+    )
 
 
 def _too_long(evidence: Evidence, block: BlockTally) -> ConfigError:
@@ -222,8 +237,12 @@ def _cannot_start(evidence: Evidence, block: BlockTally, reason: str) -> FlextEr
     if missing := missing_program(evidence, name, [why]):
         return missing
     if "iscovery failed" in why or "nvalid catalog" in why or "atalog" in why:
+        said = complaints(why)
+        reason = f"Tap {name} could not say what it offers (catalog discovery failed){quoted(said)}"
+        if any(_DENIED.search(line) for line in said):
+            return PluginConfigError(reason, _denied_advice(name), details)
         return ExtractFailedError(
-            f"Tap {name} could not say what it offers (catalog discovery failed){quoted(complaints(why))}",
+            reason,
             f"Check its settings and that its source answers: `flext plugins config {name}`, then run again",
             details,
         )

@@ -97,12 +97,13 @@ def test_a_sync_that_fails_says_so_for_every_facility(bus: Bus, server: Running,
     """A server that lets nobody in: an error with the reason, no table, and health that names the probe."""
     server.server.gate.users = ()
 
-    result = bus.send(SyncWmsCommand(facilities=("DC01", "DC02"), entities=("item",), attached=True,
-                                     max_retries=0))  # fmt: skip
+    result = bus.send(SyncWmsCommand(facilities=("DC01", "DC02"), entities=("item",), attached=True))
 
     assert isinstance(result.error, RunFailedError)
     assert "2 of 2 runs of wms-incremental failed (DC01, DC02)" in result.error.reason
     assert "HTTP 401" in result.error.reason
+    assert not result.error.retryable
+    assert sum(one.status == 401 for one in server.server.seen) == 2, "another try may lock the account"
     health = _health(bus)
     assert (health["configuration"], health["server"], health["all"]) == ("healthy", "unhealthy", "unhealthy")
 

@@ -50,7 +50,7 @@ EXPECTED: dict[str, tuple[type[FlextError], tuple[str, ...]]] = {
     "not_installed": (PluginMissingError, ("tap-a is not installed", "flext plugins install tap-a")),
     "other_version": (ConfigError, ("asks for another Meltano", "requires_meltano")),
     "tap_alone": (ConfigError, ("do not fit together", "Loader missing")),
-    "tap_failed": (ExtractFailedError, ("Tap tap-a failed", "stream orders", "password authentication failed")),
+    "tap_failed": (ExtractFailedError, ("Tap tap-a failed", "stream orders", "the ledger is closed")),
     "tap_killed": (ExtractFailedError, ("Tap tap-a was ended by SIGKILL", "memory")),
     "target_failed": (LoadFailedError, ("Target target-b failed", "stream orders", "no room in the warehouse", "28")),
     "target_killed": (LoadFailedError, ("Target target-b was ended by SIGKILL", "memory")),
@@ -138,6 +138,28 @@ def test_a_full_disk_is_told_from_other_load_failures(tmp_path: Path) -> None:
 
     with pytest.raises(StorageFullError, match="No space left on device"):
         runner.run(RunRequest(pipeline="j"))
+
+
+@pytest.mark.parametrize(
+    ("case", "before", "says"),
+    [
+        ("discovery_failed", b"'int' object is not iterable", b"AccessDeniedError: (HTTP 401): Invalid password"),
+        ("discovery_failed", b"'int' object is not iterable", b"401 Client Error: Unauthorized for path: /orders"),
+        ("target_failed", b"no room in the warehouse", b"FATAL: password authentication failed for user 'loader'"),
+        ("target_failed", b"no room in the warehouse", b"ORA-01017: invalid username/password; logon denied"),
+    ],
+)
+def test_a_wrong_password_is_not_tried_again(tmp_path: Path, case: str, before: bytes, says: bytes) -> None:
+    """Whoever is refused by a server must change something first: another try may lock the account."""
+    text = CASES[case].read_bytes()
+    assert before in text
+    runner = runner_of(tmp_path, fake_meltano(tmp_path, text=text.replace(before, says), exit_code=1))
+
+    with pytest.raises(PluginConfigError) as caught:
+        runner.run(RunRequest(pipeline="j"))
+
+    assert not caught.value.retryable
+    assert "lest the account be locked" in caught.value.instruction
 
 
 def test_lost_rows_are_a_failure_though_everything_exited_with_0(tmp_path: Path) -> None:

@@ -141,7 +141,7 @@ def sync_stream(stream: str, state: dict[str, Any]) -> None:
 def row(stream: str, number: int) -> None:
     """One record, or what the settings want in its place."""
     if number == CONFIG.get("fail_at"):
-        said = {"type": "SourceError", "module": "tap", "message": "password authentication failed", "traceback": []}
+        said = {"type": "SourceError", "module": "tap", "message": "the ledger is closed", "traceback": []}
         log("error", f"the source said no to {stream}", stream=stream, exception=said)
         sys.exit(1)
     if CONFIG.get("garbage_out"):
