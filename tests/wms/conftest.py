@@ -40,7 +40,7 @@ def database_url(request: pytest.FixtureRequest) -> SecretStr:
 @pytest.fixture
 def warehouse(database_url: SecretStr) -> Iterator[Warehouse]:
     """A warehouse with masters only, whose state must be right at the end of every test."""
-    made = Warehouse(database_url).fill()
+    made = Warehouse.filled(database_url)
     yield made
     found = made.problems()
     made.close()

@@ -33,7 +33,7 @@ class WarehouseMachine(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.folder = tempfile.TemporaryDirectory()
-        self.warehouse = Warehouse(SecretStr(f"sqlite:///{Path(self.folder.name) / 'wms.db'}")).fill()
+        self.warehouse = Warehouse.filled(SecretStr(f"sqlite:///{Path(self.folder.name) / 'wms.db'}"))
         self.on_hand: dict[tuple[str, str], Decimal] = {}
         self.kept: dict[str, list[tuple[tuple[str, str], Decimal]]] = {}
         self.keys = 0

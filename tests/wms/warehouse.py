@@ -6,11 +6,17 @@ What belongs here: the rows that tests begin with, and short ways to ask for wor
 from __future__ import annotations
 
 import datetime as dt
+import tempfile
 from decimal import Decimal
+from functools import cache
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
+from pydantic import SecretStr
+from sqlalchemy.engine import make_url
 
+from flext_pipelines.settings import make_private
 from flext_pipelines.wms import tables
 from flext_pipelines.wms.database import DatabaseBackend
 from flext_pipelines.wms.engine import open_engine
@@ -29,8 +35,6 @@ from flext_pipelines.wms.views.health import problems
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
-    from pydantic import SecretStr
-
     from flext_pipelines.wms.values import CorrectedStock, OutboundShipment, Receipt, StockRow
 
 NOW = dt.datetime(2026, 6, 1, 10, 0)  # noqa: DTZ001  WMS timestamps carry no zone
@@ -40,6 +44,15 @@ ITEMS = {"PUMP": 1, "VALVE": 2, "MILK": 3}
 """Milk is perishable."""
 PLACES = {"A1": (1, 1), "A2": (2, 1), "DOCK": (3, 1), "Q1": (4, 1), "B1": (5, 2)}
 """Locations with id and facility: A1 to Q1 in DC01, B1 in DC02."""
+
+
+@cache
+def _sqlite_file() -> bytes:
+    """A file with the tables and the masters, made once per test process."""
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "wms.db"
+        Warehouse(SecretStr(f"sqlite:///{file}")).fill().close()
+        return file.read_bytes()
 
 
 class Warehouse:
@@ -54,6 +67,17 @@ class Warehouse:
         self.engine = open_engine(url)
         self.backend = DatabaseBackend(self.engine, clock=clock, patience_seconds=10)
         self._row = 100
+
+    @classmethod
+    def filled(cls, url: SecretStr) -> Warehouse:
+        """A warehouse with masters on an empty database; on SQLite a copy, which takes a tenth of the time."""
+        database = make_url(url.get_secret_value())
+        if database.get_backend_name() != "sqlite":
+            return cls(url).fill()
+        file = Path(str(database.database))
+        make_private(file.parent)
+        file.write_bytes(_sqlite_file())
+        return cls(url)
 
     def fill(self) -> Warehouse:
         """Masters, without stock or orders."""
