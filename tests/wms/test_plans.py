@@ -167,19 +167,25 @@ def test_stock_to_allocate_is_found_by_its_items(big: sa.Connection) -> None:
     assert 0 < read["inventory"] <= 2 * STOCK / ITEMS
 
 
+@pytest.fixture(scope="module")
+def empty(tmp_path_factory: pytest.TempPathFactory) -> Iterator[sa.Engine]:
+    """The tables on SQLite, empty: its plans do not depend on rows."""
+    engine = open_engine(SecretStr(f"sqlite:///{tmp_path_factory.mktemp('plans') / 'wms.db'}"))
+    bring_to_head(engine)
+    yield engine
+    engine.dispose()
+
+
 @pytest.mark.parametrize("follows", [False, True], ids=["first", "following"])
 @pytest.mark.parametrize("shape", [*STOCK_SHAPES, *ORDER_SHAPES], ids=name_of)
-def test_sqlite_searches_by_an_index(sqlite_url: SecretStr, shape: StockShape | OrderShape, follows: bool) -> None:
+def test_sqlite_searches_by_an_index(empty: sa.Engine, shape: StockShape | OrderShape, follows: bool) -> None:
     """No table is read as a whole but in the order of an index, and no more than a page is sorted."""
-    engine = open_engine(sqlite_url)
-    bring_to_head(engine)
     statement, values = statement_of(shape, follows=follows)
-    compiled = statement.compile(dialect=engine.dialect)
-    with engine.connect() as connection:
+    compiled = statement.compile(dialect=empty.dialect)
+    with empty.connect() as connection:
         whole = {**{name: value for name, value in compiled.params.items() if value is not None}, **values}
         ordered = tuple(str(whole[name]) for name in compiled.positiontup or ())
         plan = connection.connection.cursor().execute(f"EXPLAIN QUERY PLAN {compiled}", ordered).fetchall()
-    engine.dispose()
 
     steps = [row[3] for row in plan]
     table = "order_hdr" if isinstance(shape, OrderShape) else "inventory"

@@ -139,7 +139,7 @@ def test_what_is_no_listener_is_said_to_be_none(data: bytes) -> None:
 
     assert error.retryable
     assert error.instruction
-    assert time.monotonic() - begun < 8
+    assert time.monotonic() - begun < 30
 
 
 def test_a_listener_that_says_nothing_does_not_hold_us() -> None:
@@ -150,7 +150,7 @@ def test_a_listener_that_says_nothing_does_not_hold_us() -> None:
         waited = time.monotonic() - begun
 
     assert isinstance(error, TimedOutError)
-    assert 0.4 < waited < 3
+    assert 0.4 < waited < 30  # the listener would hold us for 60
     assert "FLEXT_WMS_CONNECT_TIMEOUT_SECONDS" in error.instruction
     assert opened.taken == 1
 
@@ -159,18 +159,18 @@ def test_a_silent_listener_does_not_hold_other_connections() -> None:
     """While one attempt waits for nothing, another one gets its answer."""
     with listener(tns.hanging) as silent, listener(tns.refusing(12514)) as quick:
         held = threading.Thread(
-            target=failure_of, args=(silent, OracleOptions(connect_seconds=3, pool_size=1)), daemon=True
+            target=failure_of, args=(silent, OracleOptions(connect_seconds=60, pool_size=1)), daemon=True
         )
         held.start()
         while not silent.taken:
             time.sleep(0.01)
-        begun = time.monotonic()
         error = failure_of(quick)
-        waited = time.monotonic() - begun
-        held.join(10)
+        still_held = held.is_alive()
+    held.join(60)
 
     assert error.details["code"] == "DPY-6001"
-    assert waited < 2
+    assert still_held
+    assert not held.is_alive()
 
 
 def test_no_thread_of_a_given_up_attempt_stays() -> None:
@@ -178,7 +178,7 @@ def test_no_thread_of_a_given_up_attempt_stays() -> None:
     with listener(tns.hanging) as opened:
         failure_of(opened, OracleOptions(connect_seconds=0.2, pool_size=1))
 
-    deadline = time.monotonic() + 5
+    deadline = time.monotonic() + 60
     while any(thread.name == "oracle-connect" for thread in threading.enumerate()) and time.monotonic() < deadline:
         time.sleep(0.02)
     assert not [thread for thread in threading.enumerate() if thread.name == "oracle-connect"]
@@ -331,7 +331,7 @@ def test_a_connection_that_comes_too_late_is_closed() -> None:
         connection_of(engine)
     go_on.set()
 
-    deadline = time.monotonic() + 5
+    deadline = time.monotonic() + 60
     while not made.closed and time.monotonic() < deadline:
         time.sleep(0.01)
     assert made.closed
