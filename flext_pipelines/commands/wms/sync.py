@@ -252,9 +252,9 @@ def validate_sync(query: ValidateSyncQuery, *, meltano: Project, plugins: Plugin
     """The project's problems that are about the sync's plugins, and settings without which nothing can be read."""
     catalogue = meltano.catalogue(query.environment)
     blocks = [_block(_pipeline(catalogue, name)) for name in PIPELINES.values()]
-    ours = {plugin for block in blocks for plugin in block}
+    parents = {plugin.name: plugin.inherit_from for plugin in catalogue.plugins}
     report = plugins.validate(query.environment)
-    problems = [one for one in report.problems if one.plugin in ours or one.severity == "error"]
+    problems = concerning(report.problems, [plugin for block in blocks for plugin in block], parents)
     for tap, _ in blocks:
         problems += _missing(plugins.config(tap, environment=query.environment))
     return ValidationReport(
@@ -262,6 +262,19 @@ def validate_sync(query: ValidateSyncQuery, *, meltano: Project, plugins: Plugin
         environments=report.environments,
         problems=tuple(problems),
     )
+
+
+def concerning(
+    problems: Sequence[ConfigProblem], plugins: Sequence[str], parents: Mapping[str, str | None]
+) -> list[ConfigProblem]:
+    """The problems that are about some plugins or what they inherit from, and errors of the project as a whole."""
+    ours: set[str] = set()
+    for plugin in plugins:
+        name: str | None = plugin
+        while name is not None and name not in ours:
+            ours.add(name)
+            name = parents.get(name)
+    return [one for one in problems if one.plugin in ours or (one.plugin is None and one.severity == "error")]
 
 
 def _missing(config: PluginConfig) -> Iterator[ConfigProblem]:
