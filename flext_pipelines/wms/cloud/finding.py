@@ -78,6 +78,29 @@ def context(calls: CloudCalls, request: Placed, *, facility: str | None = None) 
     return found
 
 
+def refuse_unknown(calls: CloudCalls, request: Placed) -> None:
+    """Raise where a search found nothing because there is no such facility or company.
+
+    To a search for an unknown facility, or with an address that lacks the tenant, the cloud answers as to one that
+    finds nothing. A user who may not look facilities up is not told more.
+
+    Raises:
+        NotFoundError: The facility or the company is not there, or not for our user.
+    """
+    for name, code in narrowing(calls, request).items():
+        entity = name.removesuffix("_id__code")
+        try:
+            known = one(calls, entity, {"code": code}, f"{entity} {code}")
+        except ForbiddenError:
+            continue
+        if known is None:
+            raise NotFoundError(
+                f"Oracle WMS Cloud ({calls.options.place}) has no {entity} {code}, or our user is not eligible for it",
+                f"Check {entity}_code, FLEXT_WMS_CLOUD_{entity.upper()}, and that FLEXT_WMS_CLOUD_URL names the tenant",
+                {f"{entity}_code": code},
+            )
+
+
 def one(calls: CloudCalls, entity: str, query: Mapping[str, str], what: str) -> Row | None:
     """The only row of a search, or None.
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from flext_pipelines.errors import DataDamagedError
-from flext_pipelines.wms.cloud.finding import facility_of, narrowing
+from flext_pipelines.wms.cloud.finding import facility_of, narrowing, refuse_unknown
 from flext_pipelines.wms.cloud.pages import Place, opened, read_page, sealed
 from flext_pipelines.wms.cloud.records import day, moment, reference_key, required_text, text, whole
 from flext_pipelines.wms.values import OrderPage, OrderRow
@@ -27,10 +27,13 @@ def order_page(calls: CloudCalls, request: OrderFilter, labels: Mapping[int, str
 
     Raises:
         CursorRefusedError: The cursor is of another search.
+        NotFoundError: There is no such facility or company.
         UnavailableError: The cloud does not answer, or gives a page twice.
     """
     place = opened(request, request.cursor, request.limit)
     page = read_page(calls, "order_hdr", _query(calls, request), place.cursor, place.size)
+    if not page.rows and request.cursor is None:
+        refuse_unknown(calls, request)
     following = sealed(request, Place(page.following, 0, place.size)) if page.following else None
     return OrderPage(rows=tuple(_order(row, labels) for row in page.rows), next_cursor=following)
 

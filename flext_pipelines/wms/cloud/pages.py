@@ -74,7 +74,7 @@ def read_page(calls: CloudCalls, entity: str, query: Mapping[str, str], cursor: 
             "Check FLEXT_WMS_CLOUD_URL: its version may be another",
             {"url": calls.options.place, "path": entity},
         )
-    following = _following(calls, entity, body.get("next_page"))
+    following = _following(calls, entity, given, body.get("next_page"))
     if following and following == cursor:
         raise repeated(calls, entity)
     return Page([row for row in rows if isinstance(row, dict)], following)
@@ -103,12 +103,14 @@ def read_all(calls: CloudCalls, entity: str, query: Mapping[str, str]) -> Iterat
         cursor = page.following
 
 
-def _following(calls: CloudCalls, entity: str, link: object) -> str:
+def _following(calls: CloudCalls, entity: str, asked: Mapping[str, str], link: object) -> str:
     """``cursor=...`` of the link to the next page, or ``page=...`` of a server that counts; empty without a link."""
     if not isinstance(link, str) or not link:
         return ""
     given = parse_qs(urlsplit(link).query)
     found = next((f"{name}={given[name][0]}" for name in ("cursor", "page") if given.get(name)), "")
+    if not found and given and all(asked.get(name) == values[0] for name, values in given.items()):
+        raise repeated(calls, entity)
     if not found:
         raise DataDamagedError(
             f"The link to the next page of {entity} says neither cursor nor page",

@@ -6,7 +6,7 @@ import datetime as dt
 from decimal import Decimal
 from typing import TYPE_CHECKING, NamedTuple
 
-from flext_pipelines.wms.cloud.finding import narrowing
+from flext_pipelines.wms.cloud.finding import narrowing, refuse_unknown
 from flext_pipelines.wms.cloud.pages import LARGEST_PAGE, Place, opened, read_page, repeated, sealed
 from flext_pipelines.wms.cloud.records import day, quantity, reference_id, reference_key, required_text, whole
 from flext_pipelines.wms.values import StockPage, StockRow
@@ -85,6 +85,7 @@ def stock_page(calls: CloudCalls, request: StockFilter) -> StockPage:
 
     Raises:
         CursorRefusedError: The cursor is of another search.
+        NotFoundError: There is no such facility or company.
         UnavailableError: The cloud does not answer, or gives a page twice.
     """
     place = opened(request, request.cursor, min(LARGEST_PAGE, max(_PAGE, request.limit)))
@@ -99,6 +100,8 @@ def stock_page(calls: CloudCalls, request: StockFilter) -> StockPage:
             return StockPage(rows=tuple(found), next_cursor=sealed(request, following))
         found += shown[given:]
         given = 0
+    if not found and request.cursor is None:
+        refuse_unknown(calls, request)
     return StockPage(rows=tuple(found))
 
 

@@ -154,6 +154,18 @@ def test_pages_in_a_circle_end(first: str, second: str) -> None:
         assert len(asked) <= 3
 
 
+def test_a_link_back_to_the_first_page_is_a_page_that_repeats() -> None:
+    """It has no cursor, as the first page has none: reading on would never end, whatever the address."""
+
+    def answer(path: str) -> Answer:
+        return 200, "application/json", json.dumps({"results": [{"id": 1}], "next_page": f"http://x{path}"}), {}
+
+    with answering(answer) as (calls, asked):
+        with pytest.raises(UnavailableError, match="same page"):
+            list(read_all(calls, "company", {"code": "A&B"}))
+        assert len(asked) == 1
+
+
 @pytest.mark.parametrize(
     "body", [{"results": None}, {"rows": []}, {"results": [{"id": 1}], "next_page": "http://x/?offset=2"}]
 )

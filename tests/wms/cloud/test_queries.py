@@ -5,12 +5,14 @@ from __future__ import annotations
 import datetime as dt
 from collections import defaultdict
 from collections.abc import Callable
+from contextlib import closing
 from decimal import Decimal
 from typing import Any
 
 import pytest
 
 from flext_pipelines.errors import CursorRefusedError, NotFoundError, UnavailableError
+from flext_pipelines.wms.mock_server.serving import Running
 from flext_pipelines.wms.requests import HealthAsked, OrderFilter, ShipmentNamed, StockFilter
 from flext_pipelines.wms.values import OrderRow, StockRow
 from tests.wms.cloud.conftest import Cloud, client_of
@@ -83,6 +85,41 @@ def test_nothing_found_is_an_empty_page(cloud: Cloud) -> None:
 
     assert page.rows == ()
     assert page.next_cursor is None
+
+
+@pytest.mark.parametrize(
+    ("options", "asked", "says"),
+    [
+        ({}, {"facility_code": "DC99"}, "no facility DC99"),
+        ({}, {"company_code": "NOBODY"}, "no company NOBODY"),
+        ({"facility": "DC99"}, {}, "no facility DC99"),
+    ],
+)
+def test_an_unknown_facility_is_told_from_an_empty_one(
+    server: Running, options: dict[str, Any], asked: dict[str, Any], says: str
+) -> None:
+    """The cloud answers both with 404; whoever mistyped a code must not read that there is no stock."""
+    with closing(client_of(server, **options).backend) as backend:
+        with pytest.raises(NotFoundError, match=says):
+            backend.inventory(StockFilter(**asked))
+        with pytest.raises(NotFoundError, match=says):
+            backend.orders(OrderFilter(**asked))
+
+
+def test_an_address_without_the_tenant_is_not_an_empty_warehouse(server: Running) -> None:
+    """Every collection answers 404 there."""
+    with (
+        closing(client_of(server, url=server.url.replace("/mock", "/elsewhere")).backend) as backend,
+        pytest.raises(NotFoundError, match="names the tenant"),
+    ):
+        backend.inventory(StockFilter())
+
+
+def test_who_may_not_look_facilities_up_sees_an_empty_page(cloud: Cloud) -> None:
+    """Nothing more can be found out for such a user."""
+    cloud.fault("forbidden", path="entity/facility", times=9)
+
+    assert cloud.backend.inventory(StockFilter(facility_code="DC01", item_code="NO-SUCH")).rows == ()
 
 
 def test_expired_stock_is_not_available(cloud: Cloud, rows: Rows) -> None:
