@@ -187,7 +187,7 @@ def _invalid(spec: MessageSpec, error: ValidationError) -> InvalidMessageError:
 def _problem(message_type: type[Message[object]], error: ErrorDetails) -> dict[str, object]:
     """One validation problem in words a person can act on."""
     path = ".".join(str(part) for part in error["loc"]) or "(the whole message)"
-    reason = error["msg"]
+    reason = error["msg"].removeprefix("Value error, ")  # pydantic's word for what our own validators say
     allowed: list[str] = []
     if error["type"] == "extra_forbidden":
         allowed = _fields_at(message_type, error["loc"][:-1])

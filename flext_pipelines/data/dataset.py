@@ -61,7 +61,7 @@ def version_name(number: int, mode: Mode, created: datetime) -> str:
 class DataReference(Value):
     """Where rows are: a dataset of the landing zone, Parquet files, or a table of the warehouse. Exactly one.
 
-    As text: ``orders`` (its latest version), ``orders@000003-full-20261122T221500Z``,
+    As text: ``orders`` or ``orders@latest``, ``orders@000003-full-20261122T221500Z``,
     ``file:/data/a.parquet``, ``files:["/data/a.parquet", "/data/b.parquet"]``, ``table:main.orders``.
     """
 
@@ -81,14 +81,17 @@ class DataReference(Value):
         if not isinstance(value, str):
             return value
         kind, _, rest = value.partition(":")
-        if kind == "file" and rest:
+        if kind in {"file", "files", "table"} and not rest:
+            message = f"{value!r} names no {kind}"
+            raise ValueError(message)
+        if kind == "file":
             return {"files": (rest,)}
-        if kind == "files" and rest:
-            return {"files": json.loads(rest)}
-        if kind == "table" and rest:
+        if kind == "files":
+            return {"files": _listed(rest)}
+        if kind == "table":
             return {"table": rest}
         name, _, version = value.rpartition("@")
-        if not is_version(version):
+        if version != LATEST and not is_version(version):
             name, version = value, ""
         return {"dataset": name, "version": version or LATEST}
 
@@ -96,7 +99,7 @@ class DataReference(Value):
     @classmethod
     def _safe_name(cls, name: str | None) -> str | None:
         if name is not None and not _NAME.fullmatch(name):
-            message = f"{name!r} is no dataset name: letters, digits and _ . @ + -, at most 200"
+            message = f"{name!r} is no dataset name (letters, digits and _ . @ + -, at most 200); a file is file:{name}"
             raise ValueError(message)
         return name
 
@@ -111,7 +114,7 @@ class DataReference(Value):
     @model_validator(mode="after")
     def _exactly_one(self) -> Self:
         if (self.dataset is not None) + bool(self.files) + (self.table is not None) != 1:
-            message = "name one of dataset, files, table"
+            message = "name exactly one of dataset, files, table"
             raise ValueError(message)
         return self
 
@@ -122,6 +125,22 @@ class DataReference(Value):
         if self.table is not None:
             return f"table:{self.table}"
         return f"file:{self.files[0]}" if len(self.files) == 1 else f"files:{json.dumps(self.files)}"
+
+
+def _listed(text: str) -> list[object]:
+    """The paths after ``files:``.
+
+    Raises:
+        ValueError: It is no list.
+    """
+    try:
+        found = json.loads(text)
+    except ValueError:
+        found = None
+    if not isinstance(found, list) or not found:
+        message = f'files:{text} is no list of files; write files:["a.parquet", "b.parquet"]'
+        raise ValueError(message)
+    return found
 
 
 class Column(Value):

@@ -16,6 +16,7 @@ import shutil
 import tempfile
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
+from difflib import get_close_matches
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -106,19 +107,32 @@ class LandingZone:
         """
         versions = self.versions(check_name(dataset))
         if not versions:
-            raise NotFoundError(
-                f"There is no dataset {dataset!r} in the landing zone",
-                "Extract it first, or name one of those in details",
-                {"dataset": dataset, "datasets": list(self.datasets())[:50]},
-            )
+            raise self._no_dataset(dataset)
         wanted = versions[-1] if version == LATEST else version
         if wanted not in versions:
             raise NotFoundError(
                 f"Dataset {dataset!r} has no version {version!r}",
-                "Name one of those in details, or `latest`",
+                f"Its versions are {', '.join(versions[-3:])}; `latest` is the newest",
                 {"dataset": dataset, "version": version, "versions": list(versions)[-50:]},
             )
         return self._manifest(self.root / dataset / wanted / MANIFEST)
+
+    def _no_dataset(self, dataset: str) -> NotFoundError:
+        there = self.datasets()
+        near = get_close_matches(dataset, there, 3)
+        if near:
+            instruction = f"Did you mean {', '.join(near)}?"
+        elif there:
+            instruction = "`flext data list` lists those there are; `flext data extract` makes another"
+        else:
+            instruction = "It is empty: `flext data extract TAP STREAM` makes the first dataset"
+        if Path(dataset).is_file():
+            instruction = f"Write file:{dataset} for the file of that name"
+        return NotFoundError(
+            f"There is no dataset {dataset!r} in the landing zone",
+            instruction,
+            {"dataset": dataset, "near": near, "datasets": list(there[:50])},
+        )
 
     def manifests(self, dataset: str) -> Iterator[Manifest]:
         """Manifests of the whole versions, newest first."""

@@ -5,6 +5,7 @@ What belongs here: datasets, files and warehouse tables as relations. What does 
 
 from __future__ import annotations
 
+import os
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +15,7 @@ from flext_pipelines.data.dataset import MANIFEST
 from flext_pipelines.data.engine import DEFAULT_MEMORY, Engine
 from flext_pipelines.data.landing import changed_files, damaged
 from flext_pipelines.data.storage import read_lock, storage_errors
-from flext_pipelines.errors import ConfigError, NotFoundError
+from flext_pipelines.errors import ConfigError, NotFoundError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -24,6 +25,12 @@ if TYPE_CHECKING:
 
     from flext_pipelines.data.dataset import DataReference, Part
     from flext_pipelines.data.landing import LandingZone
+
+
+_PARQUET = b"PAR1"
+"""With which a Parquet file begins and ends."""
+_SMALLEST = 12
+"""Bytes: both marks, and the length of a footer."""
 
 
 class Tables(Protocol):
@@ -62,6 +69,8 @@ def origin_of(landing: LandingZone, reference: DataReference) -> Origin:
 
     Raises:
         NotFoundError: The dataset, version or file does not exist.
+        UsageError: A file is no Parquet file.
+        ConfigError: A file may not be read.
     """
     if reference.dataset is not None:
         manifest = landing.resolve(reference)
@@ -69,9 +78,41 @@ def origin_of(landing: LandingZone, reference: DataReference) -> Origin:
         return Origin(manifest.reference, landing.files(manifest), manifest.checksum, place, manifest.parts)
     files = tuple(Path(file) for file in reference.files)
     for file in files:
-        if not file.is_file():
-            raise NotFoundError(f"There is no file {file}", "Name a Parquet file that exists", {"file": str(file)})
+        _check_parquet(file.absolute())
     return Origin(reference, files, None)
+
+
+def _check_parquet(file: Path) -> None:
+    """See that a file can be read as Parquet, before anything begins.
+
+    Raises:
+        NotFoundError: It does not exist.
+        UsageError: It is something else.
+        ConfigError: It may not be read.
+    """
+    details: dict[str, object] = {"file": str(file)}
+    try:
+        with file.open("rb") as opened:
+            begins = opened.read(len(_PARQUET))
+            size = opened.seek(0, os.SEEK_END)
+            opened.seek(max(size - len(_PARQUET), 0))
+            ends = opened.read()
+    except FileNotFoundError:
+        raise NotFoundError(f"There is no file {file}", "Name a Parquet file that exists", details) from None
+    except IsADirectoryError:
+        raise UsageError(
+            f"{file} is a folder", 'Name the Parquet files in it: files:["a.parquet", "b.parquet"]', details
+        ) from None
+    except OSError as error:
+        raise ConfigError(
+            f"{file} cannot be read ({error.strerror})", "Let this user read it, or name another file", details
+        ) from error
+    if begins != _PARQUET or ends != _PARQUET or size < _SMALLEST:
+        raise UsageError(
+            f"{file} is no whole Parquet file",
+            "Write it again as Parquet; CSV and JSON come in through a tap and `flext data extract`",
+            {**details, "bytes": size},
+        )
 
 
 @contextmanager

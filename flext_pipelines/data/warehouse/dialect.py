@@ -121,6 +121,16 @@ class Dialect:
             return "timestamptz"
         return "TIMESTAMP_NS" if self.name == "duckdb" and kind.unit == "ns" else "timestamp"
 
+    def tables(self) -> str:
+        """A query for the names of the tables there are, as ``schema.table``; on Oracle those of the user's schema."""
+        if self.name == "oracle":
+            own = "sys_context('userenv', 'current_schema')"
+            return f"SELECT owner || '.' || table_name FROM all_tables WHERE owner = {own} ORDER BY 1"  # noqa: S608  a text of ours
+        return (
+            "SELECT table_schema || '.' || table_name FROM information_schema.tables "
+            "WHERE table_schema NOT IN ('information_schema', 'pg_catalog') ORDER BY 1"
+        )
+
     def schema_exists(self) -> str | None:
         """A query for the schema of that name; None where a schema is a user and nothing to create (Oracle)."""
         if self.name == "oracle":

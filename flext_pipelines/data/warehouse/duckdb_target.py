@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING
 from flext_pipelines.data.engine import message_of
 from flext_pipelines.data.warehouse.dialect import Dialect
 from flext_pipelines.data.warehouse.table_name import TableName
+from flext_pipelines.data.warehouse.target import no_such_table
 from flext_pipelines.errors import (
     ContractBrokenError,
     FlextError,
     LoadFailedError,
-    NotFoundError,
     StorageFullError,
     UnavailableError,
 )
@@ -100,7 +100,7 @@ class DuckDBTarget:
         import duckdb
 
         if not self.columns(table):
-            raise NotFoundError(f"There is no table {table} in {self._path.name}", "Name one there is")
+            raise no_such_table(self, table, self._path.name)
         try:
             yield self._connection.sql(f"FROM {self.dialect.table(table)}").to_arrow_reader(122_880)
         except duckdb.Error as error:

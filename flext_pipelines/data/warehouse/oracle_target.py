@@ -13,6 +13,7 @@ from urllib.parse import unquote, urlsplit
 
 from flext_pipelines.data.engine import identifier
 from flext_pipelines.data.warehouse.dialect import Dialect
+from flext_pipelines.data.warehouse.target import no_such_table
 from flext_pipelines.errors import (
     ConfigError,
     ContractBrokenError,
@@ -124,7 +125,7 @@ class OracleTarget:
         import pyarrow as pa
 
         if not self.columns(table):
-            raise NotFoundError(f"There is no table {table} in the warehouse", "Name one there is")
+            raise no_such_table(self, table, "the warehouse")
         query = f"SELECT * FROM {self.dialect.table(table)}"  # noqa: S608  a quoted name
         with _translated():
             frames = (pa.table(frame) for frame in self._connection.fetch_df_batches(query, size=_ROWS))

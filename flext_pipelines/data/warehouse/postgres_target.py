@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from flext_pipelines.data.engine import identifier
 from flext_pipelines.data.warehouse.dialect import Dialect
+from flext_pipelines.data.warehouse.target import no_such_table
 from flext_pipelines.errors import (
     ConfigError,
     ContractBrokenError,
@@ -118,7 +119,7 @@ class PostgresTarget:
         """The rows of a table; types that Arrow has no equal for come as text, as does NUMERIC without a precision."""
         columns = self.columns(table)
         if not columns:
-            raise NotFoundError(f"There is no table {table} in the warehouse", "Name one there is")
+            raise no_such_table(self, table, "the warehouse")
         listed = ", ".join(
             identifier(name) if kind in _READ_AS_IS else f"{identifier(name)}::text AS {identifier(name)}"
             for name, kind in columns.items()

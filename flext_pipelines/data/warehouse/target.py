@@ -1,11 +1,13 @@
 """What a target database must offer to a load: one connection, in one transaction at a time.
 
-What belongs here: the protocol. What does not: any database.
+What belongs here: the protocol, and the error that every target has alike. What does not: any database.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol
+
+from flext_pipelines.errors import NotFoundError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -15,6 +17,8 @@ if TYPE_CHECKING:
 
     from flext_pipelines.data.warehouse.dialect import Dialect
     from flext_pipelines.data.warehouse.table_name import TableName
+
+_LISTED = 10
 
 
 class Target(Protocol):
@@ -71,3 +75,26 @@ class Target(Protocol):
     def close(self) -> None:
         """Undo what is not committed, and leave."""
         ...
+
+
+def no_such_table(target: Target, table: TableName, place: str) -> NotFoundError:
+    """The error of a table that is not there, with the nearest there are.
+
+    Args:
+        target: A connection to where it was looked for.
+        table: Its name.
+        place: What the target is called.
+    """
+    from difflib import get_close_matches
+
+    there = [str(name) for (name,) in target.fetch(target.dialect.tables())]
+    namesakes = [name for name in there if name.rpartition(".")[2] == table.name]
+    near = namesakes or get_close_matches(str(table), there, 3)
+    if near:
+        instruction = f"Did you mean {', '.join(near[:3])}?"
+    elif there:
+        listed = ", ".join(there[:_LISTED])
+        instruction = f"Its tables are {listed}" + (f", and {len(there) - _LISTED} more" if there[_LISTED:] else "")
+    else:
+        instruction = "It has no tables yet: load something first"
+    return NotFoundError(f"There is no table {table} in {place}", instruction, {"table": str(table), "near": near})
