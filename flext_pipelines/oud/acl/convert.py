@@ -24,7 +24,12 @@ from flext_pipelines.oud.acl.options import Conversion, ConversionOptions, LeftO
 from flext_pipelines.oud.acl.orclaci import PERMISSIONS, Kind, Permission, write_clause
 from flext_pipelines.oud.acl.regions import Regions
 
-_UNREADABLE = "OUD takes no unreadable value; what it denied is unknown, so look at what is granted above it"
+_DENIED = (
+    "no directive, and it has a word of denial: nobody is granted what it may be about, at its entry or below, until "
+    "it is corrected or taken out of the export"
+)
+_STANDING = "no directive, and no word of it denies; if it is cut off, it may have narrowed what stands: {}"
+_MOST_STANDING = 20
 
 
 @dataclass
@@ -120,14 +125,8 @@ def convert_policy(policy: OidPolicy, options: ConversionOptions) -> list[Conver
             work.begin(directive)
     work.allow()
     work.deny()
-    conversions = [work.finished(directive) for level in policy.levels.values() for directive in level.directives]
-    for value, error in policy.refused:
-        left_out = LeftOut(original=value.text, part=value.text, reason=error.reason, severity="error")
-        conversions.append(
-            Conversion(dn=value.dn, kind=value.kind, number=value.number, original=value.text,
-                       notes=(_UNREADABLE,), left_out=(left_out,))
-        )  # fmt: skip
-    return conversions
+    conversions = [work.finished(directive) for directive in policy.directives() if not directive.supposed]
+    return [*conversions, *(work.unreadable(value, error) for value, error in policy.refused)]
 
 
 class _Work:
@@ -145,7 +144,7 @@ class _Work:
         answer = self.answers[directive.value] = _Answer()
         dn = directive.value.dn
         if parse_name(dn):
-            placed = self.options.place(dn)
+            placed = self.options.holder(dn)
             answer.holders = () if placed is None else (placed,)
         elif directive.value.kind == "orclaci":
             answer.holders = self.options.suffixes
@@ -234,6 +233,35 @@ class _Work:
             for one in alike:
                 kind = Lost if name.lost else Remark
                 self._report(kind(one.directive, one.clause, one.permission, f"{name.name}: {name.why}"))
+
+    def unreadable(self, value: AccessValue, error: AciSyntaxError) -> Conversion:
+        """The report on a value that is no directive, with the denials that were supposed for it."""
+        answer = self.answers.get(value)
+        if answer is None:
+            standing = self._standing(value)
+            notes = (_STANDING.format(", ".join(standing) if standing else "nothing"),)
+        else:
+            notes = (_DENIED,)
+        left_out = LeftOut(original=value.text, part=value.text, reason=error.reason, severity="error")
+        acis = tuple(answer.acis) if answer else ()
+        return Conversion(
+            dn=value.dn, kind=value.kind, number=value.number, original=value.text,
+            holders=answer.holders if answer and acis else (), acis=acis, notes=notes, left_out=(left_out,),
+        )  # fmt: skip
+
+    def _standing(self, value: AccessValue) -> list[str]:
+        """The values of the same entry and above that grant something, the nearest first."""
+        try:
+            name = parse_name(value.dn)
+        except AciSyntaxError:
+            return []
+        levels = self.policy.path(name) if value.kind == "orclentrylevelaci" else self.policy.above(name)
+        found = [
+            f"{one.value.kind} {one.value.number} of {one.value.dn or 'the root DSE'}"
+            for level in levels for one in level.directives if granted_by(one) and self.answers[one.value].acis
+        ]  # fmt: skip
+        more = len(found) - _MOST_STANDING
+        return [*found[:_MOST_STANDING], f"and {more} more"] if more > 0 else found
 
     def finished(self, directive: Directive) -> Conversion:
         """The report on one value."""

@@ -13,6 +13,8 @@ taken, so that the proof of a conversion holds under every reading:
   any denial of a policy point beats every grant of it.
 * Within a directive the first clause that matches decides. A later clause that names the subject more closely and
   denies is obeyed, too; so is a later denial of what the first clause does not mention. A later grant is not.
+* ``dn=".*"`` denies anonymous, too, and does not grant to it; ``dn=".*,dc=us"`` so with dc=us itself. A value that is
+  no directive denies what it may have denied (``unreadable``).
 * What nobody decides is denied.
 * [M] ``add`` is asked of the parent; a constraint that the new entry does not meet is a denial.
 * Reading, searching and comparing an attribute needs ``browse`` on its entry.
@@ -52,7 +54,8 @@ class NamePattern:
 def name_pattern(value: str) -> NamePattern | None:
     """What a ``dn`` subject names; None for a pattern that OID's grammar does not have.
 
-    ``*,dc=us`` and ``.*,dc=us`` stand for every name below dc=us, not for dc=us itself.
+    ``*,dc=us`` and ``.*,dc=us`` stand for every name below dc=us; whether for dc=us itself, too, and ``.*`` for
+    anonymous, Oracle's documents leave open.
     """
     text = value.strip()
     if text in {"*", ".*"}:
@@ -258,9 +261,11 @@ def _is_named(value: str, subject: Subject) -> bool | None:
         return None
     if pattern.kind == "one":
         return subject.name == pattern.name
-    if subject.anonymous or pattern.kind == "bound":
-        return not subject.anonymous
-    return is_under(subject.name, pattern.name) and subject.name != pattern.name
+    if pattern.kind == "bound":
+        return None if subject.anonymous else True
+    if subject.name == pattern.name:
+        return None
+    return not subject.anonymous and is_under(subject.name, pattern.name)
 
 
 def _is_group(held: str, subject: Subject) -> bool:

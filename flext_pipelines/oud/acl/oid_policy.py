@@ -14,6 +14,7 @@ from flext_pipelines.errors import AciSyntaxError
 from flext_pipelines.oud.acl.names import Name, attribute_type, parent, parse_name
 from flext_pipelines.oud.acl.orclaci import Clause, EntityKind, Kind, OrclAci
 from flext_pipelines.oud.acl.orclaci_parser import parse_orclaci
+from flext_pipelines.oud.acl.unreadable import supposed_denials
 
 _RANKS: dict[EntityKind, int] = {
     "*": 0, "group": 2, "groupattr": 2, "dnattr": 3, "guidattr": 3, "self": 4, "dn": 4, "superuser": 4,
@@ -75,11 +76,13 @@ class Directive:
         value: Where it comes from.
         aci: What it says.
         appended: Denials that ``AppendToAll`` of a sibling puts at its end.
+        supposed: The value is no directive; this is what it may have denied.
     """
 
     value: AccessValue
     aci: OrclAci
     appended: tuple[Clause, ...] = ()
+    supposed: bool = False
 
     @property
     def clauses(self) -> tuple[Clause, ...]:
@@ -145,7 +148,7 @@ class OidPolicy:
     Attributes:
         complete: As given.
         levels: By entry and attribute.
-        refused: Values that are no directives, each with the error.
+        refused: Values that are no directives, each with the error; what they may have denied is among the levels.
     """
 
     def __init__(
@@ -156,13 +159,21 @@ class OidPolicy:
         collected: dict[tuple[Name, Kind], list[Directive]] = {}
         for value in values:
             try:
-                place = (parse_name(value.dn), value.kind)
-                collected.setdefault(place, []).append(Directive(value, _named(parse_orclaci(value.text), name_of)))
+                found = collected.setdefault((parse_name(value.dn), value.kind), [])
             except AciSyntaxError as error:
                 self.refused.append((value, error))
+                continue
+            try:
+                found.append(Directive(value, _named(parse_orclaci(value.text), name_of)))
+            except AciSyntaxError as error:
+                self.refused.append((value, error))
+                found += [
+                    Directive(value, _named(denial, name_of), supposed=True) for denial in supposed_denials(value.text)
+                ]
         self.levels = {
             (holder, kind): Level(holder, kind, tuple(_append_to_all(directives)))
             for (holder, kind), directives in collected.items()
+            if directives
         }
 
     def directives(self) -> Iterator[Directive]:

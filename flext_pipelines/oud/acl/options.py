@@ -72,6 +72,8 @@ class ConversionOptions:
         place: The new DN of an entry; None for one that does not migrate.
         attribute: The new name of an attribute; None for one that does not migrate.
         suffixes: New DNs of the entries that get the root DSE's policy.
+        source_base: What these are below in the old directory; empty where everything migrates.
+        policy_place: The new DN of the entry that gets the values of another, where that is not its own.
         changed: What may have happened to the values of an attribute, or to one value; a filter over them, or a
             subject that they name, says something else then.
         whole: Whether a group has every member that it had, those of groups in it included; whoever is denied
@@ -88,12 +90,18 @@ class ConversionOptions:
     place: Callable[[str], str | None] = field(default=same)
     attribute: Callable[[str], str | None] = field(default=same)
     suffixes: tuple[str, ...] = ()
+    source_base: str = ""
+    policy_place: Callable[[str], str | None] | None = None
     changed: Callable[[str, str | None], frozenset[Change]] = field(default=unchanged)
     whole: Callable[[str], bool] = field(default=whole)
     known: Callable[[str], bool] = field(default=known_to_389)
     names: Callable[[str], tuple[str, ...]] = field(default=no_other_names)
     also: Callable[[str], tuple[str, ...]] = field(default=nowhere_else)
     joined: Callable[[str], frozenset[str]] = field(default=alone)
+
+    def holder(self, dn: str) -> str | None:
+        """The new DN of the entry that gets the values of another; None if nothing does."""
+        return (self.policy_place or self.place)(dn)
 
     def is_known(self, name: str) -> bool:
         """Whether an ``aci`` can name an attribute, by its new name. OUD takes every name."""

@@ -6,7 +6,7 @@ What does not: asking (``proof``).
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 from flext_pipelines.errors import AciSyntaxError
 from flext_pipelines.oud.acl.names import Name, is_under, parse_name, write_name
@@ -68,8 +68,9 @@ def subjects_of(policy: OidPolicy, entries: Mapping[Name, Entry], groups: Groups
         for clause in directive.clauses:
             if clause.entity.kind in {"dnattr", "groupattr"}:
                 attributes.add(clause.entity.value)
-            elif (found := _named_by(clause.entity, entries, groups)) is not None:
-                names.setdefault(*found)
+            else:
+                for named in _named_by(clause.entity, entries, groups):
+                    names.setdefault(*named)
     for entry in entries.values():
         if entry.values("userpassword"):
             names.setdefault(entry.name, groups.get(entry.name, frozenset()))
@@ -81,22 +82,22 @@ def subjects_of(policy: OidPolicy, entries: Mapping[Name, Entry], groups: Groups
     return [Subject(), Subject(ssf=_TLS), *bound, *secure]
 
 
-def _named_by(entity: Entity, entries: Mapping[Name, Entry], groups: Groups) -> tuple[Name, frozenset[Name]] | None:
-    """A user whom an entity names, with the groups; one that is made up where the data hold none."""
+def _named_by(entity: Entity, entries: Mapping[Name, Entry], groups: Groups) -> Iterator[tuple[Name, frozenset[Name]]]:
+    """Users whom an entity names, with their groups; one that is made up where the data hold none."""
     if entity.kind == "group":
         group = _name_or_root(entity.value)
-        if not group:
-            return None
-        member = next((name for name, held in groups.items() if group in held), None)
-        return (member, groups[member]) if member else (((("cn", "member"),), *group), frozenset({group}))
+        if group:
+            member = next((name for name, held in groups.items() if group in held), None)
+            yield (member, groups[member]) if member else (((("cn", "member"),), *group), frozenset({group}))
     pattern = name_pattern(entity.value) if entity.kind == "dn" else None
     if pattern is None or not pattern.name:
-        return None
+        return
     name = pattern.name
+    yield name, groups.get(name, frozenset())
     if pattern.kind == "below":
         made_up: Name = ((("cn", "somebody"),), *name)
-        name = next((one for one in entries if is_under(one, name) and one != name), made_up)
-    return name, groups.get(name, frozenset())
+        below = next((one for one in entries if is_under(one, name) and one != name), made_up)
+        yield below, groups.get(below, frozenset())
 
 
 def _name_or_root(text: str) -> Name:

@@ -16,8 +16,8 @@ from flext_pipelines.errors import AciSyntaxError
 from flext_pipelines.oud.acl.aci import BindRule, Keyword, dn_url
 from flext_pipelines.oud.acl.conditions import ANYONE, BOUND, NOBODY, both, either, keyword, negate, user
 from flext_pipelines.oud.acl.filters import And, Comparison, Filter, Not, Or, Substrings
-from flext_pipelines.oud.acl.names import parse_name
-from flext_pipelines.oud.acl.oid_model import name_pattern
+from flext_pipelines.oud.acl.names import is_under, parse_name
+from flext_pipelines.oud.acl.oid_model import NamePattern, name_pattern
 from flext_pipelines.oud.acl.options import ConversionOptions
 from flext_pipelines.oud.acl.orclaci import Clause, Entity
 
@@ -99,17 +99,37 @@ def _named(value: str, options: ConversionOptions) -> Bounds:
     if pattern is None:
         return Bounds(NOBODY, ANYONE, f'dn="{value}" is neither a DN nor *,<DN>')
     if pattern.kind == "bound":
-        return _exactly(BOUND)
+        return Bounds(
+            BOUND, ANYONE, "", f'dn="{value}" is granted to everybody who binds, and denied to anonymous, too'
+        )
     text = value.strip() if pattern.kind == "one" else value.strip().partition(",")[2].strip()
     placed = options.place(text)
     if placed is None:
-        return Bounds(NOBODY, NOBODY, f"{text} does not migrate: nobody binds with such a name")
+        return _elsewhere(text, pattern, options)
     if options.flavour == "389" and "?" in placed:
         return Bounds(NOBODY, BOUND, _QUESTION)
     if pattern.kind == "one":
         return _exactly(user(placed))
-    below = keyword("userdn", f"{dn_url(placed)}??sub?(objectClass=*)")
-    return _exactly(both(below, negate(user(placed))))
+    below = _under(placed)
+    note = f'dn="{value}" is granted to what stands below {text}, and denied to that entry, too'
+    return Bounds(both(below, negate(user(placed))), below, "", note)
+
+
+def _elsewhere(text: str, pattern: NamePattern, options: ConversionOptions) -> Bounds:
+    """Who has a name that is not in the result: nobody of it, but all of it stands below a name above its base."""
+    if options.flavour == "389" and "?" in text:
+        return Bounds(NOBODY, BOUND, _QUESTION)
+    if pattern.kind == "one":
+        return Bounds(NOBODY, user(text), f"{text} does not migrate: nobody binds with such a name")
+    if options.source_base and is_under(parse_name(options.source_base), pattern.name):
+        everybody = either(*[_under(suffix) for suffix in options.suffixes])
+        return Bounds(everybody, either(everybody, _under(text)), "", f"all that migrates stands below {text}")
+    return Bounds(NOBODY, _under(text), f"nothing below {text} migrates: nobody binds with such a name")
+
+
+def _under(dn: str) -> BindRule:
+    """A name and all names below it."""
+    return keyword("userdn", f"{dn_url(dn)}??sub?(objectClass=*)")
 
 
 def _group(value: str, options: ConversionOptions) -> Bounds:

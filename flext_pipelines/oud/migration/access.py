@@ -69,7 +69,7 @@ def convert_access(
         refused += len(converted[found.value].acis) - len(judged.acis)
         migrates = found.value.kind == "orclaci" and bool(options.suffixes)
         if found.value.dn.strip():
-            migrates = options.place(found.value.dn) is not None or not is_dn(found.value.dn.encode())
+            migrates = options.holder(found.value.dn) is not None or not is_dn(found.value.dn.encode())
         reviewed.append(ReviewedValue(line=found.line, conversion=judged, migrates=migrates))
         for holder in judged.holders:
             held.setdefault(holder, []).extend(judged.acis)

@@ -77,7 +77,8 @@ def _access(report: Report) -> Iterator[Need]:
     if figures.unreadable:
         yield Need(
             code="access-unreadable", count=figures.unreadable, text="access values that are no directives",
-            action="What they denied is unknown: look at what is granted above each", where="Access control",
+            action="Correct each in the source, or take it out; what it may deny is denied until then",
+            where="Access control",
         )  # fmt: skip
     if figures.partly:
         yield Need(

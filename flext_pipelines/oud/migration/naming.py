@@ -18,8 +18,7 @@ _MOST_REMEMBERED = 100_000
 class NewNames:
     """Where the names of access values go.
 
-    What an entry above the base says of all below it holds for the whole result, so that it is said on the base: the
-    names of such holders become the base's. No other name above the base has one.
+    What an entry above the base says of all below it holds for the whole result, so that it is said on the base.
 
     Args:
         moved: A name in the result's form, whether or not it is there.
@@ -55,9 +54,13 @@ class NewNames:
             self._known[dn] = self._found(dn.encode("utf-8", "surrogateescape"))
         return self._known[dn]
 
-    def _found(self, dn: bytes) -> str | None:
-        if self._above and _key(dn) in self._above:
+    def holder(self, dn: str) -> str | None:
+        """The entry that gets the access values of another: itself, or the base for what stands above it."""
+        if self._above and _key(dn.encode("utf-8", "surrogateescape")) in self._above:
             return self.base
+        return self.place(dn)
+
+    def _found(self, dn: bytes) -> str | None:
         try:
             if not parse_dn(dn).is_under(self._source_base):
                 return None

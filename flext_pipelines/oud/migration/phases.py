@@ -173,7 +173,8 @@ class Phases:
         attributes, view = knowledge.attribute_names, knowledge.schema.view
         return ConversionOptions(
             flavour=self.plan.flavour, ssf=self.plan.ssf, place=names.place, attribute=knowledge.attribute,
-            suffixes=(self.plan.new_base,), changed=ChangedValues(knowledge.rules, view, total, attributes),
+            suffixes=(self.plan.new_base,), source_base=self.plan.base_dn, policy_place=names.holder,
+            changed=ChangedValues(knowledge.rules, view, total, attributes),
             whole=memberships.whole, known=knowledge.known_to_server, names=view.names, also=attributes.also,
             joined=attributes.joined,
         )  # fmt: skip

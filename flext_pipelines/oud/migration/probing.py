@@ -108,7 +108,7 @@ class Probing:
         """The policy points that migrate, by kind, in the order of the export."""
         kinds: dict[tuple[object, ...], list[Name]] = {}
         for point, values in by_point.items():
-            if point and self.names.place(values[0].dn) is None:
+            if point and self.names.holder(values[0].dn) is None:
                 continue
             above = tuple(_shape(by_point[name]) for name in _upwards(point) if name != point and name in by_point)
             kinds.setdefault((_shape(values), above), []).append(point)
@@ -147,7 +147,7 @@ class Probing:
     def _ids(self, point: Name, by_point: Mapping[Name, Sequence[AccessValue]]) -> list[int]:
         """The entries to ask about: the point, those above it as far as they migrate, and samples below."""
         dn = by_point[point][0].dn if point else ""
-        place = self.names.place(dn) if point else self.names.base
+        place = self.names.holder(dn) if point else self.names.base
         own = self.written.find(place) if place else None
         found = [own] if own is not None else []
         name = parse_dn(place.encode("utf-8", "surrogateescape")) if place else None

@@ -64,6 +64,7 @@ SUBJECTS = (
 _DNS = (BASE, PEOPLE, ABROAD, ADA, ADA)
 _ENTITIES = (
     "*", "*", "*", "self", f'dn="{ADA}"', f'dn="{CLEO}"', f'dn=".*,{PEOPLE}"', f'dn="*,{ABROAD}"', 'dn=".*"',
+    'dn=".*,dc=com"',
     'dn="uid=.*,dc=example"', f'group="{ADMINS}"', f'group="{STAFF}"', "dnattr=(owner)", "groupattr=(manager)",
     "guidattr=(orclguid)", "SuperUser",
 )  # fmt: skip

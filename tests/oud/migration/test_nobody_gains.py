@@ -151,3 +151,41 @@ def test_an_attribute_is_one_by_the_names_of_the_schema(tmp_path: Path) -> None:
     migrated(tmp_path, [domain(grant), unit("ou=people", BASE, denial)], schema_file=schema)
 
     assert sum("deny (read)" in aci for aci in acis_of(tmp_path / "out")) == 1
+
+
+@pytest.mark.parametrize(
+    ("clauses", "readable"),
+    [('by dn=".*,dc=com" (none) by * (read)', False), ('by dn=".*,dc=com" (read)', True)],
+)
+def test_a_name_above_the_base_covers_all_of_it(tmp_path: Path, clauses: str, readable: bool) -> None:
+    """What is said of everybody below it is said of everybody who migrates, below whatever base."""
+    records = [domain(f"orclaci: access to attr=(*) {clauses}"), unit("ou=people"), person("ada", PEOPLE)]
+
+    migrated(tmp_path, records, target_base="dc=new")
+
+    (aci,) = acis_of(tmp_path / "out")
+    assert f'userdn{"=" if readable else "!="}"ldap:///dc=new??sub?(objectClass=*)"' in aci
+    assert report_in(tmp_path / "out").proof.holds
+    assert {one.attribute for one in report_in(tmp_path / "out").proof.differences} <= {"modifytimestamp"}
+
+
+def test_a_policy_above_the_base_gives_its_holders_name_to_nobody(tmp_path: Path) -> None:
+    """An entry above the base whose values are said on the base is no subject of the result, and the base is not it."""
+    above = "\n".join(
+        ["dn: dc=com", "objectclass: domain", "dc: com", 'orclaci: access to attr=(*) by dn="dc=com" (read)']
+    )
+
+    migrated(tmp_path, [above, domain(READ_BY_ALL), unit("ou=people")])
+
+    assert not any(f'"ldap:///{BASE}"' in aci for aci in acis_of(tmp_path / "out"))
+
+
+def test_an_unreadable_value_opens_nothing_and_needs_a_person(tmp_path: Path) -> None:
+    """What it may have denied is denied below it, in the proof, too; the report names it."""
+    value = "orclaci: access to attr=(sn) by sel (none)"
+
+    migrated(tmp_path, [domain(READ_BY_ALL), unit("ou=people", BASE, value), person("ada", PEOPLE)])
+
+    assert any('targetattr="sn"' in aci and "deny (read)" in aci for aci in acis_of(tmp_path / "out"))
+    assert report_in(tmp_path / "out").proof.holds
+    assert "access-unreadable" in needs_of(tmp_path / "out")
