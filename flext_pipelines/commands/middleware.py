@@ -18,6 +18,7 @@ from flext_pipelines.commands.bus import Behaviour, Call, Step, internal_error
 from flext_pipelines.commands.message import Command, new_correlation_id
 from flext_pipelines.commands.result import error_as_json
 from flext_pipelines.errors import FlextError, ForbiddenError, OutcomeNotSavedError
+from flext_pipelines.values import Value
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -254,11 +255,18 @@ def idempotency(
                     "Check what it did before you send it again with another key",
                     {"key": key, "message": spec.name},
                 )
-            return load(spec, once.result) if once.replayed else made[0]
+            return _replay(load(spec, once.result)) if once.replayed else made[0]
 
         return performed_once
 
     return behaviour
+
+
+def _replay(answer: object) -> object:
+    """An earlier answer; one that can say so itself does."""
+    if isinstance(answer, Value) and "replayed" in type(answer).model_fields:
+        return answer.model_copy(update={"replayed": True})
+    return answer
 
 
 def timing(step: Step, _: MessageSpec) -> Step:

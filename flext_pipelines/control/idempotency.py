@@ -48,6 +48,7 @@ _MINE = sa.and_(_BY_KEY, keys.c.token == sa.bindparam("mine"))
 _LOOK = sa.select(
     keys.c.message, keys.c.fingerprint, keys.c.token, keys.c.process, keys.c.unfinished, keys.c.beat, keys.c.result
 ).where(_BY_KEY)
+_FIND = sa.select(keys.c.message, keys.c.result, keys.c.ended_at).where(_BY_KEY, keys.c.ended_at.is_not(None))
 _LOCK = _LOOK.with_for_update()
 _CLAIM = sa.insert(keys)
 _TAKE_OVER = (
@@ -80,6 +81,20 @@ class Once(NamedTuple):
     result: str
     replayed: bool
     unfinished_attempts: int
+
+
+class Kept(NamedTuple):
+    """What is kept of a keyed command that was performed.
+
+    Attributes:
+        message: Public name of the command.
+        result: JSON of its result.
+        ended_at: When, in microseconds since 1970.
+    """
+
+    message: str
+    result: str
+    ended_at: int
 
 
 class _Seen(NamedTuple):
@@ -172,6 +187,16 @@ class IdempotencyKeys:
         finally:
             _AT_WORK.discard(claim.token)
             held.discard(key)
+
+    def kept(self, key: str) -> Kept | None:
+        """What came of a command; None where none with this key was performed, or it is forgotten.
+
+        Raises:
+            UnavailableError: The database is away.
+        """
+        with self._database.reading() as connection:
+            row = connection.execute(_FIND, {"wanted": key}).one_or_none()
+        return Kept(*row) if row else None
 
     def purge(self) -> int:
         """Forget results older than the retention; how many is given back. Done by itself once per process.

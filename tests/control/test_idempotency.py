@@ -65,6 +65,24 @@ def test_the_first_result_is_given_again(store: IdempotencyKeys) -> None:
     assert run(store, never) == Once('"done"', replayed=True, unfinished_attempts=0)
 
 
+def test_what_was_performed_can_be_looked_up(store: IdempotencyKeys) -> None:
+    """By its key, with its result; neither what was never asked for nor what is still at work."""
+    seen_inside: list[object] = []
+
+    def perform() -> str:
+        seen_inside.append(store.kept("k"))
+        return '"done"'
+
+    run(store, perform)
+
+    kept = store.kept("k")
+    assert seen_inside == [None]
+    assert kept is not None
+    assert (kept.message, kept.result) == ("data.Load", '"done"')
+    assert 0 <= time.time() - kept.ended_at / 1e6 < 600
+    assert store.kept("other") is None
+
+
 def test_a_result_of_nothing_is_a_result(store: IdempotencyKeys) -> None:
     """A command without a result is not performed again either."""
     run(store, lambda: "null")

@@ -5,7 +5,9 @@ Their fields are those of ``wms/requests``.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import datetime as dt
+import json
+from typing import TYPE_CHECKING, Protocol
 
 from flext_pipelines.commands.message import Query
 from flext_pipelines.wms.requests import HealthAsked, OrderFilter, OutcomeAsked, ShipmentNamed, StockFilter
@@ -15,6 +17,33 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from flext_pipelines.wms.backend import WmsBackend
+
+
+class KeptResult(Protocol):
+    """What the bus keeps of a command."""
+
+    @property
+    def message(self) -> str:
+        """Public name of the command."""
+        ...
+
+    @property
+    def result(self) -> str:
+        """Its answer as JSON; empty where there was none."""
+        ...
+
+    @property
+    def ended_at(self) -> int:
+        """When, in microseconds since 1970."""
+        ...
+
+
+class KeptResults(Protocol):
+    """What the bus keeps of commands whose backend cannot."""
+
+    def kept(self, key: str) -> KeptResult | None:
+        """What came of a command; None where none with this key was performed."""
+        ...
 
 
 class GetInventoryQuery(Query[StockPage], StockFilter):
@@ -59,9 +88,18 @@ def get_shipment_status(query: GetShipmentStatusQuery, *, wms_backend: WmsBacken
     return wms_backend.shipment(query)
 
 
-def get_command_outcome(query: GetCommandOutcomeQuery, *, wms_backend: WmsBackend) -> CommandOutcome:
-    """What came of a command."""
-    return wms_backend.outcome(query)
+def get_command_outcome(query: GetCommandOutcomeQuery, *, wms_backend: WmsBackend, keys: KeptResults) -> CommandOutcome:
+    """What came of a command: asked of the bus first, where it keeps the backend's outcomes."""
+    kept = None if wms_backend.keeps_outcomes else keys.kept(query.key)
+    if kept is None:
+        return wms_backend.outcome(query)
+    return CommandOutcome(
+        key=query.key,
+        performed=True,
+        command=kept.message,
+        at=dt.datetime.fromtimestamp(kept.ended_at / 1e6, dt.UTC).replace(tzinfo=None),
+        answer=json.loads(kept.result) if kept.result else None,
+    )
 
 
 def get_wms_health(query: GetWmsHealthQuery, *, wms_backend: WmsBackend) -> WmsHealth:

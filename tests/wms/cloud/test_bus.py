@@ -12,7 +12,12 @@ from flext_pipelines.bootstrap import build_bus, default_ports
 from flext_pipelines.commands.bus import Ports
 from flext_pipelines.commands.message import Context
 from flext_pipelines.commands.wms.operations import ProcessReceiptCommand, UpdateInventoryCommand
-from flext_pipelines.commands.wms.views import GetInventoryQuery, GetWmsHealthQuery, SearchOrdersQuery
+from flext_pipelines.commands.wms.views import (
+    GetCommandOutcomeQuery,
+    GetInventoryQuery,
+    GetWmsHealthQuery,
+    SearchOrdersQuery,
+)
 from flext_pipelines.settings import Settings
 from flext_pipelines.wms.cloud.backend import CloudBackend
 from tests.wms.cloud.conftest import PASSWORD
@@ -68,7 +73,11 @@ def test_a_command_is_performed_once_for_its_key(bus: Bus, server: Running) -> N
     first, second = bus.send(command, CONTEXT).unwrap(), bus.send(command, CONTEXT).unwrap()
 
     assert first.on_hand == second.on_hand == stock.on_hand + 2
+    assert (first.replayed, second.replayed) == (False, True)
     assert sum("update_active_inventory" in one.path for one in server.server.seen) == 1
+    outcome = bus.send(GetCommandOutcomeQuery(key="found-1"), CONTEXT).unwrap()
+    assert (outcome.performed, outcome.command) == (True, "wms.UpdateInventory")
+    assert outcome.answer == first.model_dump(mode="json")
 
 
 def test_a_refusal_is_an_error_of_ours_with_its_code(bus: Bus) -> None:
