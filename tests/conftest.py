@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 import psutil
 import pytest
+from hypothesis import settings
 
 from flext_pipelines.settings import Settings
 from tests.postgres import RUNNING, PostgresMissingError, PostgresServer, postgres_server
@@ -25,6 +26,9 @@ if TYPE_CHECKING:
 _FOREIGN_PREFIXES = ("FLEXT_", "MELTANO_", "DAGSTER_", "TAP_", "TARGET_")
 _MACHINERY = ("multiprocessing.resource_tracker", "multiprocessing.forkserver")
 """Python's own long-lived children; they end with their parent."""
+
+settings.register_profile("any machine", deadline=None)  # a busy machine may take a second for any example
+settings.load_profile("any machine")
 
 
 def _remove_foreign(patch: pytest.MonkeyPatch) -> None:
