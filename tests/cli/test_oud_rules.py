@@ -49,8 +49,35 @@ def test_a_site_s_file_is_checked(flext: Shell, tmp_path: Path) -> None:
     assert f"{site}:2:" in wrong.err
 
 
-def test_a_call_without_a_question_is_refused(flext: Shell, tmp_path: Path) -> None:
-    """With what may be asked."""
-    assert "--show, --check or --schema" in flext("oud", "rules").err
+def test_the_rules_in_effect_are_shown_without_an_option(flext: Shell, tmp_path: Path) -> None:
+    """The built-in ones, or with a site's file over them; as JSON they are the same."""
+    site = tmp_path / "site.yaml"
+    site.write_text("classes: {kinds: {badge: auxiliary}}\n", "utf-8")
+
+    shown = yaml.safe_load(flext("oud", "rules", str(site)).out)
+    asked = flext("oud", "rules", str(site), "--json").json()
+
+    assert shown.pop("extends") == "nothing"
+    assert shown == asked
+    assert asked["classes"]["kinds"] == {"badge": "auxiliary"}
+    assert yaml.safe_load(flext("oud", "rules").out)["classes"]["kinds"] == {}
+
+
+def test_attributes_that_come_under_one_name_are_named_by_the_check(flext: Shell, tmp_path: Path) -> None:
+    """Two of the site's, and one that takes the name of an attribute that every directory has."""
+    site = tmp_path / "site.yaml"
+    site.write_text("attributes: {rename: {a: other, b: other, pin: description, badge: cardNumber}}\n", "utf-8")
+
+    checked = flext("oud", "rules", "--check", str(site))
+
+    assert checked.code == 0
+    assert "other: takes values of a and b;" in checked.out
+    assert flext("oud", "rules", "--check", str(site), "--json").json()["joined"] == {
+        "description": ["description", "pin"], "other": ["a", "b"],
+    }  # fmt: skip
+
+
+def test_options_that_do_not_go_together_are_refused(flext: Shell) -> None:
+    """With what to do."""
     for wrong in (("--check",), ("--schema", "x.yaml"), ("--schema", "--defaults"), ("--show", "x", "--defaults")):
         assert flext("oud", "rules", *wrong).code == 2

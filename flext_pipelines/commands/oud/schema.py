@@ -88,7 +88,9 @@ class ValidateSchemaCommand(Command[SchemaReport]):
         "whole (it defines `top`), and else besides it.",
     )
     rules_file: str | None = Field(
-        default=None, min_length=1, description="Rules of the migration, over the built-in ones: their renames apply."
+        default=None,
+        min_length=1,
+        description="Rules of the migration, over the built-in ones: their renames and kinds apply.",
     )
     lenient: bool = Field(default=False, description="Go on after a record that is no LDIF; it is a finding.")
 
@@ -105,6 +107,7 @@ def validate_schema(command: ValidateSchemaCommand) -> SchemaReport:
     found = migrate_schema(
         command.schema_file,
         renames={**rules.attributes.rename, **rules.classes.rename},
+        kinds=rules.classes.kinds,
         owned=owned,
         lenient=command.lenient,
     )

@@ -126,6 +126,7 @@ class AccessFigures(Value):
         holders: Entries that got some.
         refused: Values that our strict parser does not take, and that were not written.
         root_policy: Whether the root DSE's policy was given.
+        joined: New names under which the rules bring several attributes, and these.
     """
 
     values: int = 0
@@ -137,6 +138,7 @@ class AccessFigures(Value):
     holders: int = 0
     refused: int = 0
     root_policy: bool = False
+    joined: dict[str, tuple[str, ...]] = Field(default_factory=dict)
 
 
 class Proof(Value):

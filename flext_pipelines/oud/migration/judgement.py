@@ -157,6 +157,13 @@ def _tree_warnings(report: Report, reading: Mapping[str, JsonValue]) -> Iterator
         )
     if report.references.cycles:
         yield Caution(code="cycles", text=f"{len(report.references.cycles)} circles of groups that contain each other")
+    if report.access.joined:
+        listed = "; ".join(f"{new} takes values of {' and '.join(olds)}" for new, olds in report.access.joined.items())
+        yield Caution(
+            code="joined-attributes",
+            text=f"The rules bring several attributes under one name: {listed}. "
+            "Access to that name is what all of them have in common",
+        )
     if report.access.gone:
         yield Caution(
             code="access-gone", text=f"{report.access.gone} access values belong to entries that do not migrate"

@@ -49,6 +49,7 @@ class Knowledge:
         return migrate_schema(
             self.source_schema,
             renames={**rules.attributes.rename, **rules.classes.rename} if self.plan.schema_file else None,
+            kinds=rules.classes.kinds,
             owned=self.plan.owned_schema,
             lenient=not self.plan.strict,
         )

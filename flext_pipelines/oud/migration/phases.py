@@ -126,7 +126,11 @@ class Phases:
                 write_access(access.acis if not self.plan.merge_aci else not_merged(access.acis, written), files)
             listed = write_file(self.stage.folder, ACCESS_FILE, b"".join(review_lines(access.reviewed)))
             proof = self._probing(access, written, source).prove(self.plan.probes, self._tell_probed)
-        figures: Figures = {"access": access.figures.model_dump(mode="json"), "proof": proof.model_dump(mode="json")}
+        joined: dict[str, JsonValue] = {
+            new: [*sorted(olds)] for new, olds in self.knowledge.attribute_names.all_joined().items()
+        }
+        counted: JsonValue = {**access.figures.model_dump(mode="json"), "joined": joined}
+        figures: Figures = {"access": counted, "proof": proof.model_dump(mode="json")}
         return PhaseRecord(files=(*files.written, listed), result=figures)
 
     def rejected(self) -> PhaseRecord:

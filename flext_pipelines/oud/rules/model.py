@@ -81,6 +81,10 @@ class ClassRules(_Rules):
 
     drop: dict[ReasonName, list[ClassName]] = Field(description="Reason, and the classes that go for it.")
     rename: dict[ClassName, ClassName] = Field(description="Old name and new name.")
+    kinds: dict[ClassName, Literal["structural", "auxiliary", "abstract"]] = Field(
+        default_factory=dict,
+        description="Kinds that classes of the migrated schema shall have, by their names in OID.",
+    )
     unknown: Literal["drop", "reject", "keep"] = Field(description="What the target's schema does not know.")
     missing_attribute: Literal["reject", "keep"] = Field(description="An attribute that a class demands is not there.")
     structural: StructuralRules = Field(description="Several structural classes, or none.")

@@ -35,7 +35,8 @@ def fix_superiors(draft: Draft, names: Names, book: Book, kinds: Mapping[str, Cl
     """
     element = draft.element
     assert isinstance(element, ObjectClass)
-    wanted = next((kinds[name.lower()] for name in element.names if name.lower() in kinds), None)
+    names_of_both = (*draft.original.names, *element.names)
+    wanted = next((kinds[name.lower()] for name in names_of_both if name.lower() in kinds), None)
     if wanted is not None and wanted != element.kind:
         book.note("info", draft, "kind", f"the site's rules make it {wanted}, it was {element.kind}", wanted)
         draft.change(kind=wanted)

@@ -18,7 +18,7 @@ from flext_pipelines.oud.schema.closure import Names, ordered, settle
 from flext_pipelines.oud.schema.conflicts import leave_out_owned, leave_out_repeated
 from flext_pipelines.oud.schema.definitions import parse_definition
 from flext_pipelines.oud.schema.drafts import Book, Draft
-from flext_pipelines.oud.schema.elements import AttributeType, ClassKind, ObjectClass, write_definition
+from flext_pipelines.oud.schema.elements import CLASS_KINDS, AttributeType, ClassKind, ObjectClass, write_definition
 from flext_pipelines.oud.schema.findings import Finding, Severity
 from flext_pipelines.oud.schema.matching import fix_equality
 from flext_pipelines.oud.schema.reading import OidSchema, read_all
@@ -109,7 +109,7 @@ def migrate_schema(
     source: str | Path | OidSchema | None,
     *,
     renames: Mapping[str, str] | None = None,
-    kinds: Mapping[str, ClassKind] | None = None,
+    kinds: Mapping[str, str] | None = None,
     owned: Path | TargetSchema | None = None,
     converted: Collection[str] = CONVERTED,
     lenient: bool = False,
@@ -119,7 +119,7 @@ def migrate_schema(
     Args:
         source: OID's schema as LDIF, or as it was read; None for none: only what the target has.
         renames: New names of attributes and classes by old ones, as the site's rules give them.
-        kinds: Kinds that classes shall have, by name.
+        kinds: Kinds that classes shall have, by their names in the source, in any case.
         owned: What the target has: a schema that was exported from it, or one that was read; None for what every OUD
             has. See ``target_schema``.
         converted: Attributes that are not carried because their values become something else.
@@ -151,7 +151,7 @@ def migrate_schema(
         fix_equality(draft, book)
     class_names = Names("objectClass", classes, book)
     for draft in classes:
-        fix_superiors(draft, class_names, book, {name.lower(): kind for name, kind in (kinds or {}).items()})
+        fix_superiors(draft, class_names, book, _kinds(kinds or {}))
     classes = settle(classes, class_names, book)
     for draft in classes:
         fix_class(draft, class_names, attribute_names, book)
@@ -172,6 +172,12 @@ def _migration(book: Book, attributes: list[Draft], classes: list[Draft], read: 
         target=book.target,
         read=read,
     )
+
+
+def _kinds(given: Mapping[str, str]) -> dict[str, ClassKind]:
+    """Kinds by name in lower case."""
+    known = {kind.lower(): kind for kind in CLASS_KINDS}
+    return {name.lower(): known[kind.lower()] for name, kind in given.items()}
 
 
 def _prove(drafts: list[Draft]) -> None:

@@ -103,6 +103,16 @@ def test_389_is_told_of_attributes_that_the_migrated_schema_brings(tmp_path: Pat
     assert f'(targetattr!="{"sitePin" if known else "sitepin*"}")'.lower() in aci.lower()
 
 
+def test_attributes_that_are_joined_are_named_in_the_report(tmp_path: Path) -> None:
+    """With what that does to access, whether or not a value speaks of them."""
+    rules = ruled(tmp_path, "attributes: {rename: {orclpublic: description}}\n")
+
+    migrated(tmp_path, [domain(), unit("ou=people")], rules=rules)
+
+    (told,) = [one.text for one in report_in(tmp_path / "out").warnings if one.code == "joined-attributes"]
+    assert "description takes values of description and orclpublic" in told
+
+
 def test_nobody_gains_on_389(tmp_path: Path) -> None:
     """The sample, with its verifiers and reversible passwords that 389 has no names for."""
     oid_sample.write_export(tmp_path / "export.ldif", 600)
