@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-import sys
+from collections.abc import Mapping
+from pathlib import Path
 
 import click
 
 from flext_pipelines.cli import output
 from flext_pipelines.cli.session import json_option
+from flext_pipelines.cli.written import STANDARD_INPUT, read_written
 
 
 @click.command()
@@ -44,26 +46,60 @@ def messages(name: str | None, as_json: bool) -> None:
 
 @click.command()
 @click.argument("name")
-@click.argument("payload", default="{}")
+@click.argument("fields", default="{}", metavar="[FIELDS]")
 @json_option
-def send(name: str, payload: str, as_json: bool) -> None:
-    """Send the message NAME with its fields as JSON; `-` reads them from standard input.
+def send(name: str, fields: str, as_json: bool) -> None:
+    """Send the message NAME, whatever it is; `flext messages` lists them, `flext messages NAME` shows its fields.
 
-    Long work runs inside a Dagster run, as everywhere; its run id is printed with the answer.
+    FIELDS are a JSON object; @FILE, which holds JSON or YAML; or @- to read either from standard input. Leave them out
+    where no field is required. Everybody on this machine can read a command line, so that a secret belongs into a file.
+
+    Long work runs inside a Dagster run, as everywhere; its run id is printed before the answer. Answers are shown as
+    fields and tables; --json prints them, and errors, for programs.
 
     \b
     Examples:
+      flext send runs.GetStatus
       flext send wms.SeedSample '{"orders": 500}'
-      flext send runs.GetPipelineStatus '{"pipeline_name": "wms"}' --json
-      flext send data.ExtractData - < extract.json
+      flext send data.TransformData @open_orders.yml
+      jq '{name: .plugin, settings}' wanted.json | flext send plugins.ConfigurePlugin @-
+      flext send runs.GetPipelineStatus '{"pipeline_name": "wms"}' --json | jq -r .status
     """
     from flext_pipelines.cli.performing import perform
     from flext_pipelines.commands import registry
 
     spec = registry.find(registry.all_specs(), name)
-    message = registry.parse(spec, sys.stdin.buffer.read() if payload == "-" else payload)
+    message = registry.parse(spec, _payload(spec.name, fields))
     answer = perform(spec, message, as_json=as_json)
-    if as_json or not hasattr(answer, "model_dump"):
+    if as_json:
         output.print_json(answer)
-    else:
-        output.fields(answer.model_dump(mode="json"))
+        return
+    from flext_pipelines.cli.answers import show_answer
+
+    show_answer(answer)
+
+
+def _payload(name: str, fields: str) -> str | Mapping[str, object]:
+    """The fields of a message as they were given.
+
+    Raises:
+        UsageError: They are no object.
+    """
+    from flext_pipelines.errors import UsageError
+
+    text = fields.strip()
+    if text.startswith("{"):
+        return text
+    if text != STANDARD_INPUT and not text.startswith("@"):
+        raise UsageError(
+            f"Fields are a JSON object or @FILE, and {fields!r} is neither",
+            f"Write @{text}" if Path(text).is_file() else f"`flext messages {name}` shows the fields, --help examples",
+        )
+    place = text.removeprefix("@")
+    found = read_written(place)
+    if not isinstance(found, Mapping):
+        raise UsageError(
+            f"{'Standard input' if place == STANDARD_INPUT else place} holds no fields",
+            f"Write NAME: VALUE lines, or a JSON object; `flext messages {name}` shows the names",
+        )
+    return found

@@ -18,7 +18,9 @@ from pydantic_core import PydanticUndefined
 
 from flext_pipelines.cli import output
 from flext_pipelines.cli.performing import perform
+from flext_pipelines.cli.written import read_written
 from flext_pipelines.commands import registry
+from flext_pipelines.errors import FlextError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -37,7 +39,7 @@ _SCALARS: dict[object, click.ParamType[Any]] = {
 
 
 class JsonParam(click.ParamType[object]):
-    """A value of any shape as JSON text, ``@file`` with JSON or YAML in it, or plain text where the field takes it."""
+    """A value of any shape as JSON text, as a file of JSON or YAML, or as plain text where the field takes it."""
 
     name = "JSON|@file"
 
@@ -46,26 +48,16 @@ class JsonParam(click.ParamType[object]):
         if not isinstance(value, str):
             return value
         if value.startswith("@"):
-            return self._from_file(Path(value[1:]), param, ctx)
+            try:
+                return read_written(value[1:])
+            except FlextError as error:
+                self.fail(error.reason, param, ctx)
         try:
             return json.loads(value)
         except json.JSONDecodeError as error:
             if value[:1] not in {"{", "["}:
                 return value  # plain text, such as a data reference; the message's own validation judges it
             self.fail(f"not JSON: {error.msg} at column {error.colno}", param, ctx)
-
-    def _from_file(self, path: Path, param: click.Parameter | None, ctx: click.Context | None) -> object:
-        from ruamel.yaml import YAML
-        from ruamel.yaml.error import MarkedYAMLError
-
-        try:  # YAML 1.2: `on:` of a join is a name, where YAML 1.1 reads true
-            return YAML(typ="safe", pure=True).load(path.read_text(encoding="utf-8"))
-        except OSError as error:
-            self.fail(f"{path}: {error.strerror}", param, ctx)
-        except MarkedYAMLError as error:
-            mark = error.problem_mark or error.context_mark
-            place = f":{mark.line + 1}:{mark.column + 1}" if mark else ""
-            self.fail(f"{path}{place}: {error.problem}", param, ctx)
 
 
 def option_type(annotation: object) -> tuple[click.ParamType[Any], bool]:

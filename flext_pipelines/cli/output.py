@@ -6,12 +6,13 @@ What belongs here: how a value looks. What does not: which values a command show
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import click
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     from rich.console import Console
 
@@ -72,7 +73,7 @@ def fields(values: Mapping[str, object]) -> None:
 
 
 def shown(value: object) -> str:
-    """One cell: thousands apart, seconds with two digits, nothing as a dash."""
+    """One cell: thousands apart, seconds with two digits, nothing as a dash, a structure as JSON."""
     if value is None or value == "":
         return "-"
     if isinstance(value, bool):
@@ -83,6 +84,8 @@ def shown(value: object) -> str:
         return f"{value:,.2f}"
     if isinstance(value, (list, tuple)):
         return ", ".join(shown(item) for item in value) or "-"
+    if isinstance(value, Mapping):
+        return json.dumps(value, ensure_ascii=False, default=str)
     return str(value)
 
 

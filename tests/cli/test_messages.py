@@ -10,6 +10,8 @@ import pytest
 from flext_pipelines.commands import registry
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from tests.cli.conftest import Shell
 
 
@@ -44,11 +46,75 @@ def test_a_message_is_sent_as_json(flext: Shell) -> None:
     assert answer.json()["tables"]["order_hdr"] == 3
 
 
-def test_a_payload_may_come_from_standard_input(flext: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
-    """`-` reads it."""
-    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(b'{"orders": 2}')))
+@pytest.mark.parametrize("place", ["-", "@-"])
+@pytest.mark.parametrize("content", [b'{"orders": 2}', b"orders: 2\n"])
+def test_fields_may_come_from_standard_input(
+    flext: Shell, monkeypatch: pytest.MonkeyPatch, place: str, content: bytes
+) -> None:
+    """As JSON or YAML."""
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(content)))
 
-    assert flext("send", "wms.SeedSample", "-", "--json").json()["tables"]["order_hdr"] == 2
+    assert flext("send", "wms.SeedSample", place, "--json").json()["tables"]["order_hdr"] == 2
+
+
+@pytest.mark.parametrize("content", ['{"orders": 2}', "{orders: 2}", "\ufefforders: 2\n"])
+def test_fields_may_come_from_a_file(flext: Shell, tmp_path: Path, content: str) -> None:
+    """As JSON or YAML, whatever the file is called."""
+    (tmp_path / "seed.yml").write_text(content, encoding="utf-8")
+
+    assert flext("send", "wms.SeedSample", f"@{tmp_path / 'seed.yml'}", "--json").json()["tables"]["order_hdr"] == 2
+
+
+def test_a_date_of_yaml_is_the_text_of_json(flext: Shell, tmp_path: Path) -> None:
+    """YAML makes a date of what looks like one, and JSON knows none."""
+    (tmp_path / "runs.yml").write_text("created_after: 2026-01-02\n")
+
+    answer = flext("send", "runs.ListRuns", f"@{tmp_path / 'runs.yml'}", "--json")
+
+    assert (answer.code, answer.json()["runs"]) == (0, [])
+
+
+@pytest.mark.parametrize(
+    ("content", "expected"),
+    [
+        (b"[1, 2]", "holds no fields"),
+        (b"orders: [1", ":1:11:"),
+        (b"\xff\xfe", "is not UTF-8 text"),
+        (b"a: \x01", "unacceptable character #x0001"),
+    ],
+)
+def test_a_file_without_fields_is_refused_with_its_place(
+    flext: Shell, tmp_path: Path, content: bytes, expected: str
+) -> None:
+    """Exit 2, the file's name, what is wrong with it."""
+    (tmp_path / "wrong.yml").write_bytes(content)
+
+    answer = flext("send", "wms.SeedSample", f"@{tmp_path / 'wrong.yml'}")
+
+    assert answer.code == 2
+    assert expected in answer.err
+    assert "wrong.yml" in answer.err
+
+
+def test_a_file_named_without_its_sign_is_told_how_to_be_named(
+    flext: Shell, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And what is neither file nor JSON, where examples are."""
+    (tmp_path / "seed.yml").write_text("orders: 2\n")
+    monkeypatch.chdir(tmp_path)
+
+    assert "Write @seed.yml." in flext("send", "wms.SeedSample", "seed.yml").err
+    assert "`flext messages wms.SeedSample` shows the fields" in flext("send", "wms.SeedSample", "orders=2").err
+
+
+def test_an_answer_is_shown_for_people(flext: Shell) -> None:
+    """As fields and tables, never as a value of Python."""
+    answer = flext("send", "wms.SeedSample", '{"orders": 3}')
+
+    assert answer.code == 0
+    assert "created  yes" in answer.out
+    assert "order_hdr" in answer.out
+    assert "{'" not in answer.out
 
 
 @pytest.mark.parametrize(
