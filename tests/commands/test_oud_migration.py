@@ -13,6 +13,7 @@ from flext_pipelines.bootstrap import build_bus
 from flext_pipelines.cli.main import flext
 from flext_pipelines.commands import registry
 from flext_pipelines.commands.bus import Bus
+from flext_pipelines.commands.messages import PerformInRunCommand
 from flext_pipelines.commands.oud.migration import (
     DiagnoseOUDDataQuery,
     GetMigrationStatusQuery,
@@ -141,6 +142,24 @@ def test_an_error_of_a_phase_is_the_error_of_the_launch(bus: Bus, tmp_path: Path
 
     status = bus.send(GetMigrationStatusQuery()).unwrap()
     assert status.phases[0].state == "failed"
+
+
+@pytest.mark.process
+def test_the_status_tells_of_a_migration_that_was_sent_as_a_message(bus: Bus, tmp_path: Path) -> None:
+    """The last one is shown, whether it was a job of phases or one message; another message's run is none."""
+    payload = asked(tmp_path).model_dump(mode="json", exclude_unset=True)
+    other = {"input_file": payload["input_file"], "output_file": str(tmp_path / "one.ldif")}
+    sent = bus.send(PerformInRunCommand(message="oud.MigrateOUDData", payload=payload)).unwrap()
+    transformed = bus.send(PerformInRunCommand(message="oud.TransformLDIF", payload=other)).unwrap()
+
+    status = bus.send(GetMigrationStatusQuery()).unwrap()
+
+    assert status.execution_id == sent.execution_id
+    assert status.status == "completed"
+    assert {one.phase: one.records for one in status.phases if one.records}["hierarchy"] == 2
+    assert status.report == str(tmp_path / "out" / "report.html")
+    with pytest.raises(NotFoundError, match="is no migration"):
+        bus.send(GetMigrationStatusQuery(execution_id=transformed.execution_id)).unwrap()
 
 
 def test_status_before_any_migration_says_so(bus: Bus) -> None:

@@ -21,7 +21,7 @@ from flext_pipelines.oud.migration.one_file import Transformed
 from flext_pipelines.oud.migration.outcome import Migration
 from flext_pipelines.oud.migration.plan import FILE_BYTES, PHASES, PROBES, Phase
 from flext_pipelines.oud.migration.report import Report
-from flext_pipelines.runs.location import OUD_JOB, RunStatus, Tag, migration_run_config
+from flext_pipelines.runs.location import MESSAGE_JOB, OUD_JOB, RunStatus, Tag, migration_run_config
 from flext_pipelines.runs.progress import listening
 from flext_pipelines.runs.records import RunFilter
 from flext_pipelines.values import Progress, Value
@@ -32,8 +32,10 @@ if TYPE_CHECKING:
     from flext_pipelines.oud.migration.plan import MigrationPlan
     from flext_pipelines.runs.gateway import Runs
     from flext_pipelines.runs.record import Materialization
+    from flext_pipelines.runs.status import PipelineStatus
 
 _MEGABYTE = 1 << 20
+_MESSAGE = "oud.MigrateOUDData"
 
 InputFile = Field(min_length=1, description="Data LDIF, exported by ldifwrite or `ldapsearch -L`.")
 BaseDn = Field(min_length=1, description="The subtree that migrates.")
@@ -233,7 +235,7 @@ def launch_oud_migration(command: LaunchOUDMigrationCommand, *, runs: Runs, cont
         execution_id = runs.launch(
             OUD_JOB,
             run_config=migration_run_config(payload),
-            tags=run_tags(context) | {Tag.MESSAGE: "oud.MigrateOUDData"},
+            tags=run_tags(context) | {Tag.MESSAGE: _MESSAGE},
             asset_keys=[(OUD_JOB, phase) for phase in phases],
             on_created=lambda run_id: context.on_progress(Progress(text=f"Run {run_id} of {OUD_JOB}")),
         )
@@ -258,19 +260,11 @@ def transform_ldif(command: TransformLDIFCommand, *, context: Context) -> Transf
 
 def get_migration_status(query: GetMigrationStatusQuery, *, runs: Runs) -> MigrationStatus:
     """From the run's record and what its steps recorded."""
-    execution_id = query.execution_id
-    if execution_id is None:
-        last = runs.records.runs(RunFilter(job=OUD_JOB), 1)
-        if not last:
-            raise NotFoundError("No migration was run yet", "`flext oud migrate --help` shows how")
-        execution_id = last[0].run_id
-    status = runs.status(execution_id)
+    status = runs.status(query.execution_id or _last_migration(runs))
+    if status.job == MESSAGE_JOB:
+        return _of_message(status, runs)
     if status.job != OUD_JOB:
-        raise NotFoundError(
-            f"Execution {status.execution_id} is no migration but one of {status.pipeline}",
-            f"`flext status` lists runs of {OUD_JOB}",
-            {"execution_id": status.execution_id},
-        )
+        raise _no_migration(status)
     made = {one.asset.rpartition("/")[2]: one for one in runs.records.materializations(status.execution_id)}
     planned = [phase for phase in PHASES if not status.streams or phase in status.streams]
     states = dict.fromkeys(planned, "pending")
@@ -287,6 +281,44 @@ def get_migration_status(query: GetMigrationStatusQuery, *, runs: Runs) -> Migra
         error=status.error.reason if status.error else None,
         report=str(report) if report else None,
     )
+
+
+def _last_migration(runs: Runs) -> str:
+    """The last run of a migration, as a job of phases or as one message."""
+    as_message = RunFilter(job=MESSAGE_JOB, tags={Tag.MESSAGE: _MESSAGE})
+    last = [*runs.records.runs(RunFilter(job=OUD_JOB), 1), *runs.records.runs(as_message, 1)]
+    if not last:
+        raise NotFoundError("No migration was run yet", "`flext oud migrate --help` shows how")
+    return max(last, key=lambda run: run.created_at).run_id
+
+
+def _no_migration(status: PipelineStatus) -> NotFoundError:
+    return NotFoundError(
+        f"Execution {status.execution_id} is no migration but one of {status.pipeline}",
+        f"`flext status` lists runs of {OUD_JOB}",
+        {"execution_id": status.execution_id},
+    )
+
+
+def _of_message(status: PipelineStatus, runs: Runs) -> MigrationStatus:
+    """How a migration stands that was sent as one message: its phases are in its answer, and not before."""
+    record = runs.records.run(status.execution_id)
+    if record is None or record.tags.get(Tag.MESSAGE) != _MESSAGE:
+        raise _no_migration(status)
+    answer = runs.answer(status.execution_id)
+    made = Migration.model_validate(answer) if isinstance(answer, dict) else None
+    return MigrationStatus(
+        execution_id=status.execution_id,
+        status=status.status,
+        started_at=status.started_at,
+        phases=tuple(
+            PhaseStatus(phase=one.phase, state="completed", records=one.records, files=one.files, bytes=one.bytes,
+                        seconds=one.seconds)
+            for one in made.performed
+        ) if made else (),
+        error=status.error.reason if status.error else None,
+        report=made.report if made else None,
+    )  # fmt: skip
 
 
 def _phase_status(phase: Phase, state: str, made: Materialization | None) -> PhaseStatus:
