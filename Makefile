@@ -8,6 +8,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 UV_VERSION := 0.13.9
 WORKERS ?= 2
+COLUMNAR := meltano/singer-columnar
 TAP := meltano/extract/tap-flext-sql
 WMS_TAP := meltano/extract/tap-oracle-wms
 TARGET := meltano/load/target-flext-sql
@@ -57,13 +58,14 @@ test-process: setup $(VENV)/.ldap $(VENV)/.fuzz  ## the tests that start real pr
 	@$(BIN)/flext plugins install all
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup -m "not ($(FAST))" tests
 
-$(PLUGIN_VENV)/.locked: meltano/plugins-test.lock $(TAP)/pyproject.toml $(WMS_TAP)/pyproject.toml $(TARGET)/pyproject.toml | setup
+$(PLUGIN_VENV)/.locked: meltano/plugins-test.lock $(COLUMNAR)/pyproject.toml $(TAP)/pyproject.toml $(WMS_TAP)/pyproject.toml $(TARGET)/pyproject.toml | setup
 	@$(BIN)/uv venv --quiet --clear --python $(BIN)/python $(PLUGIN_VENV)
 	$(BIN)/uv pip sync --quiet --python $(PLUGIN_VENV)/bin/python --compile-bytecode meltano/plugins-test.lock
-	$(BIN)/uv pip install --quiet --python $(PLUGIN_VENV)/bin/python --no-deps --editable $(TAP) --editable $(WMS_TAP) --editable $(TARGET)
+	$(BIN)/uv pip install --quiet --python $(PLUGIN_VENV)/bin/python --no-deps --editable $(COLUMNAR) --editable $(TAP) --editable $(WMS_TAP) --editable $(TARGET)
 	@touch $@
 
 test-plugins: $(PLUGIN_VENV)/.locked  ## the Singer plugins' own tests, in a venv of their own
+	cd $(COLUMNAR) && $(CURDIR)/$(PLUGIN_VENV)/bin/python -m pytest -n $(WORKERS) tests
 	cd $(TAP) && $(CURDIR)/$(PLUGIN_VENV)/bin/python -m pytest -n $(WORKERS) tests
 	cd $(WMS_TAP) && $(CURDIR)/$(PLUGIN_VENV)/bin/python -m pytest -n $(WORKERS) tests
 	cd $(TARGET) && $(CURDIR)/$(PLUGIN_VENV)/bin/python -m pytest -n $(WORKERS) tests
@@ -73,6 +75,7 @@ check: setup $(PLUGIN_VENV)/.locked  ## ruff, mypy --strict, documentation up to
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/mypy --strict tests
+	cd $(COLUMNAR) && $(CURDIR)/$(BIN)/mypy --strict --python-executable $(CURDIR)/$(PLUGIN_VENV)/bin/python singer_columnar
 	cd $(TAP) && $(CURDIR)/$(BIN)/mypy --strict --python-executable $(CURDIR)/$(PLUGIN_VENV)/bin/python tap_flext_sql
 	cd $(WMS_TAP) && $(CURDIR)/$(BIN)/mypy --strict --python-executable $(CURDIR)/$(PLUGIN_VENV)/bin/python tap_oracle_wms
 	cd $(TARGET) && $(CURDIR)/$(BIN)/mypy --strict --python-executable $(CURDIR)/$(PLUGIN_VENV)/bin/python target_flext_sql
@@ -90,7 +93,7 @@ lock: setup  ## resolve the dependencies anew
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header -c requirements.lock --group ldap -o requirements-ldap.lock
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header -c requirements.lock --group fuzz -o requirements-fuzz.lock
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header \
-	  -c $(TAP)/requirements.lock -c $(TARGET)/requirements.lock --extra testing $(TAP)/pyproject.toml $(WMS_TAP)/pyproject.toml $(TARGET)/pyproject.toml -o meltano/plugins-test.lock
+	  -c $(TAP)/requirements.lock -c $(TARGET)/requirements.lock --no-emit-package singer-columnar --extra testing $(COLUMNAR)/pyproject.toml $(TAP)/pyproject.toml $(WMS_TAP)/pyproject.toml $(TARGET)/pyproject.toml -o meltano/plugins-test.lock
 
 bench: setup $(VENV)/.ldap $(PLUGIN_VENV)/.locked  ## the benchmarks; see benchmarks/README.md
 	$(BIN)/python -m benchmarks

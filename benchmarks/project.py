@@ -86,6 +86,7 @@ def prepare() -> Path:
     """
     left_out = shutil.ignore_patterns("tests", "__pycache__", "*.egg-info", "build")
     for source, name in (
+        (ROOT / "meltano" / "singer-columnar", "singer-columnar"),
         (ROOT / "meltano" / "extract" / "tap-flext-sql", "extract/tap-flext-sql"),
         (ROOT / "meltano" / "extract" / "tap-oracle-wms", "extract/tap-oracle-wms"),
         (ROOT / "meltano" / "load" / "target-flext-sql", "load/target-flext-sql"),

@@ -41,7 +41,7 @@ def _checkout(folder: Path) -> Path:
     system.mkdir(parents=True)
     for file in (ROOT / "meltano").glob("*.yml"):
         shutil.copy(file, project)
-    for name in ("extract", "load"):
+    for name in ("singer-columnar", "extract", "load"):
         (project / name).symlink_to(ROOT / "meltano" / name)
     for name in ("extractors", "loaders"):
         (system / name).symlink_to(ROOT / "meltano/.meltano" / name)

@@ -1,18 +1,22 @@
-"""Bookmarks: where an incremental stream starts, how far it came, and that it never goes back or too far ahead."""
+"""Bookmarks: the values of replication keys, as states hold them and as reads start from them."""
 
 from __future__ import annotations
 
 import datetime as dt
 import decimal
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 from zoneinfo import ZoneInfo
 
-from tap_flext_sql.columns import KEY_KINDS, Column, Kind
-from tap_flext_sql.errors import SettingsError
+from singer_columnar.columns import Column, Kind
+from singer_columnar.errors import SettingsError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+_KEY_KINDS: Final = frozenset(
+    {Kind.INTEGER, Kind.DECIMAL, Kind.EXACT_NUMBER, Kind.DATE, Kind.TIMESTAMP, Kind.TIMESTAMP_TZ, Kind.TEXT}
+)
+"""Kinds whose order in the database is the order of their values, so that they can be a replication key."""
 
 KeyValue = Any
 """A key's Python value: int, Decimal, str, date or datetime. All values of one key are of one type."""
@@ -37,7 +41,7 @@ def check_key(column: Column | None, key: str, table: str) -> Column:
             f"Replication key '{key}' is not a column of table '{table}'",
             "Set replication_key to one of its columns, or replication_method to FULL_TABLE.",
         )
-    if column.kind not in KEY_KINDS:
+    if column.kind not in _KEY_KINDS:
         raise SettingsError(
             f"Column '{key}' of table '{table}' ({column.declared or column.kind}) cannot be a replication key",
             "Use an integer, exact number, date, timestamp or text column.",
@@ -131,63 +135,6 @@ def signpost(column: Column, clock: dt.datetime, zone: str) -> KeyValue | None:
             return clock.astimezone(ZoneInfo(zone)).date()
         case _:
             return None
-
-
-@dataclass
-class Progress:
-    """How far an incremental stream came.
-
-    Attributes:
-        column: The replication key.
-        start: The bookmark of the run before, or None.
-        limit: The signpost, or None.
-        highest: The last key sent, in the database's order; None before the first.
-        ordered: Whether all keys so far came in order, so that a bookmark is safe before the end.
-        beyond: Rows whose key was above the signpost.
-    """
-
-    column: Column
-    start: KeyValue | None = None
-    limit: KeyValue | None = None
-    highest: KeyValue | None = None
-    ordered: bool = True
-    beyond: bool = False
-
-    def note(self, first: KeyValue, last: KeyValue) -> None:
-        """Take note of rows that were sent.
-
-        Args:
-            first: The key of the first of them.
-            last: The key of the last of them; the highest one where rows come without order.
-        """
-        if self.highest is None:
-            self.highest = last
-        elif self.column.kind is Kind.TEXT:
-            # The database's collation decides what comes later, not Python.
-            self.highest = last
-        else:
-            self.ordered = self.ordered and first >= self.highest
-            self.highest = max(self.highest, last)
-        if self.limit is not None and self.highest > self.limit:
-            self.beyond = True
-
-    def bookmark(self, *, complete: bool) -> KeyValue | None:
-        """The bookmark that is safe to store now.
-
-        Args:
-            complete: Whether all rows were sent.
-
-        Returns:
-            The bookmark: never below the one of the run before, never above the signpost; None when there is none.
-        """
-        reached = self.highest if complete or self.ordered else None
-        if reached is not None and self.limit is not None:
-            reached = min(reached, self.limit)
-        if self.start is None or reached is None:
-            return reached if self.start is None else self.start
-        if self.column.kind is Kind.TEXT:
-            return reached
-        return max(self.start, reached)
 
 
 def stored_bookmark(state: Mapping[str, Any], column: Column) -> KeyValue | None:

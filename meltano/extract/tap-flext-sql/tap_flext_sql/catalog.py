@@ -5,15 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from tap_flext_sql.columns import Column, JsonSchema, column_from_schema
-from tap_flext_sql.settings import FULL_TABLE, INCREMENTAL, TableOptions, options_for
+from singer_columnar.columns import Column, JsonSchema, column_from_schema
+from singer_columnar.reading import StreamPlan
+from singer_columnar.settings import FULL_TABLE, INCREMENTAL
+
+from tap_flext_sql.settings import TableOptions, options_for
 from tap_flext_sql.table_ref import TableRef
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-CatalogDict = dict[str, Any]
-"""One entry of a Singer catalog: free-form JSON, hence ``Any``."""
+    from singer_columnar.reading import CatalogDict
 
 
 @dataclass(frozen=True)
@@ -111,33 +113,18 @@ def _column_metadata(names: Iterable[str], always: set[str | None]) -> list[dict
     ]
 
 
-@dataclass(frozen=True)
-class StreamPlan:
+@dataclass(frozen=True, kw_only=True)
+class TablePlan(StreamPlan):
     """What a catalog entry asks for.
 
     Attributes:
-        name: The stream's name.
         table: The table to read.
-        columns: All columns of the entry's schema, by name.
-        key_properties: Key columns.
-        replication_method: FULL_TABLE or INCREMENTAL.
-        replication_key: The replication key of an incremental stream.
     """
 
-    name: str
     table: TableRef
-    columns: dict[str, Column]
-    key_properties: tuple[str, ...]
-    replication_method: str
-    replication_key: str | None
-
-    @property
-    def always_read(self) -> set[str]:
-        """Columns that are read and sent whatever is selected."""
-        return {*self.key_properties, *([self.replication_key] if self.replication_key else [])}
 
 
-def plan_from_entry(entry: CatalogDict) -> StreamPlan:
+def plan_from_entry(entry: CatalogDict) -> TablePlan:
     """Read a catalog entry, as discovery wrote it and as a user or Meltano may have changed it.
 
     Args:
@@ -152,7 +139,7 @@ def plan_from_entry(entry: CatalogDict) -> StreamPlan:
     method = method or (INCREMENTAL if key else FULL_TABLE)
     keys = entry.get("key_properties") or root.get("table-key-properties") or []
     properties = entry.get("schema", {}).get("properties", {})
-    return StreamPlan(
+    return TablePlan(
         name=entry.get("stream") or entry["tap_stream_id"],
         table=TableRef(root.get("schema-name"), entry.get("table_name") or entry["tap_stream_id"]),
         columns={name: column_from_schema(name, schema) for name, schema in properties.items()},

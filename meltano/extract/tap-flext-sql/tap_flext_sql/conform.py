@@ -11,10 +11,8 @@ from typing import TYPE_CHECKING, Final
 
 import pyarrow as pa
 import pyarrow.compute as pc
-
-from tap_flext_sql.columns import Column, Kind
-from tap_flext_sql.misfits import arrow_schema
-from tap_flext_sql.texts import parse_iso, plain_decimal
+from singer_columnar.columns import Column, Kind, arrow_schema
+from singer_columnar.texts import parse_iso, plain_decimal
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

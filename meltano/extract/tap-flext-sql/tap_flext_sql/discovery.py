@@ -11,14 +11,18 @@ import warnings
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote
 
-from tap_flext_sql.catalog import CatalogDict, FoundTable, catalog_entry, stream_name
-from tap_flext_sql.columns import Column, Kind
-from tap_flext_sql.errors import SettingsError, explain
+from singer_columnar.columns import Column, Kind
+from singer_columnar.errors import SettingsError
+
+from tap_flext_sql.catalog import FoundTable, catalog_entry, stream_name
+from tap_flext_sql.errors import explain
 from tap_flext_sql.settings import wanted
 from tap_flext_sql.table_ref import TableRef
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+
+    from singer_columnar.reading import CatalogDict
 
     from tap_flext_sql.source import Source
 

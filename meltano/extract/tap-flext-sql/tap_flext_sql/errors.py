@@ -1,16 +1,12 @@
-"""What can go wrong, said in one line: what happened, where, why, and what to do next.
+"""What can go wrong with a database, said in one line: what happened, where, why, and what to do next.
 
-TapError
-├── SettingsError        a setting is missing or contradicts another
-├── SourceUnreachableError    no connection: refused, unknown host, wrong password, missing file
-├── SourceLostError           the connection broke in the middle of a read
-├── TableMissingError         the table of a catalog entry is not in the database
-├── ColumnMissingError        a selected column or a replication key is not in the table
-├── PermissionMissingError    the user may not read the table
-├── ReadFailedError           the database refused a query for any other reason
-├── ValueMisfitError          a value does not fit its declared type and ``on_misfit`` is ``fail``
-├── LandingFailedError        a batch file could not be written (disk full, folder not writable)
-└── OutputClosedError         the reader of our standard output went away
+TapError                        of singer_columnar, with those of settings, values and output
+├── SourceUnreachableError      no connection: refused, unknown host, wrong password, missing file
+├── SourceLostError             the connection broke in the middle of a read
+├── TableMissingError           the table of a catalog entry is not in the database
+├── ColumnMissingError          a selected column or a replication key is not in the table
+├── PermissionMissingError      the user may not read the table
+└── ReadFailedError             the database refused a query for any other reason
 """
 
 from __future__ import annotations
@@ -18,23 +14,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
-
-class TapError(Exception):
-    """A failure that the user can act on; printed as one line, without a traceback.
-
-    Attributes:
-        reason: What happened, where and why.
-        instruction: What to do next.
-    """
-
-    def __init__(self, reason: str, instruction: str) -> None:
-        self.reason = " ".join(reason.split())
-        self.instruction = instruction
-        super().__init__(f"{self.reason.rstrip('.')}. {instruction}")
-
-
-class SettingsError(TapError):
-    """A setting is missing, or contradicts another."""
+from singer_columnar.errors import TapError
 
 
 class SourceUnreachableError(TapError):
@@ -59,18 +39,6 @@ class PermissionMissingError(TapError):
 
 class ReadFailedError(TapError):
     """The database refused a query for a reason that has no class of its own."""
-
-
-class ValueMisfitError(TapError):
-    """A value does not fit its column's declared type and the setting ``on_misfit`` is ``fail``."""
-
-
-class LandingFailedError(TapError):
-    """A batch file could not be written."""
-
-
-class OutputClosedError(TapError):
-    """The process that reads our standard output has gone."""
 
 
 _LOST: Final = re.compile(

@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
-
-from tap_flext_sql.columns import Column, Kind
+from singer_columnar.columns import Column, Kind
 
 if TYPE_CHECKING:
     from tap_flext_sql.bookmarks import KeyValue

@@ -2,8 +2,7 @@
 
 This is the slow path. It runs for sources without an Arrow driver, and for the one chunk in which the fast path met
 a value that does not keep to its declared type (a text in an INTEGER column of SQLite, an infinite timestamp of
-PostgreSQL). A row with such a value is never changed and never dropped: it leaves the chunk as a :class:`Misfit`,
-and the stream sends it as a RECORD with its raw value, so that the target can put it aside with the reason.
+PostgreSQL). A row with such a value leaves the chunk as a :class:`Misfit`.
 """
 
 from __future__ import annotations
@@ -13,53 +12,20 @@ import datetime as dt
 import decimal
 import math
 import uuid
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 import pyarrow as pa
-
-from tap_flext_sql.columns import Column, Kind
-from tap_flext_sql.record_lines import json_values
-from tap_flext_sql.texts import float_name, iso_duration, parse_iso, plain_decimal
+from singer_columnar.chunk import Chunk, Misfit
+from singer_columnar.columns import Column, Kind, arrow_schema
+from singer_columnar.record_lines import json_values
+from singer_columnar.texts import float_name, iso_duration, parse_iso, plain_decimal
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
 _FLOAT_EXACT_INTEGER = 2**53
 _WIDE_CONTEXT = decimal.Context(prec=200, Emin=-9999, Emax=9999)
-
-
-@dataclass(frozen=True)
-class Misfit:
-    """A row with a value that its column's declared type does not allow.
-
-    Attributes:
-        record: The row; a value that does not fit stands in it as it is, bytes as ``{"base64": ...}``.
-        column: The first column that does not fit.
-        reason: What is wrong with the value, without the value itself.
-        position: The row's place in its chunk, from 0.
-    """
-
-    record: dict[str, Any]
-    column: str
-    reason: str
-    position: int = 0
-
-
-@dataclass
-class Chunk:
-    """Some rows in their order: those that fit as an Arrow batch, the others apart.
-
-    Attributes:
-        batch: The rows that fit, with the schema of ``arrow_schema``.
-        misfits: The rows that do not.
-        in_order: Whether the rows come in the order of the query's key, within the chunk and from chunk to chunk.
-    """
-
-    batch: pa.RecordBatch
-    misfits: list[Misfit] = field(default_factory=list)
-    in_order: bool = True
 
 
 class _NotFittingError(ValueError):
@@ -94,11 +60,6 @@ def chunk_from_rows(rows: Sequence[Sequence[Any]], columns: Sequence[Column]) ->
     by_column = zip(*good, strict=True) if good else [()] * len(columns)
     arrays = [pa.array(values, field.type) for values, field in zip(by_column, schema, strict=True)]
     return Chunk(pa.RecordBatch.from_arrays(arrays, schema=schema), misfits)
-
-
-def arrow_schema(columns: Sequence[Column]) -> pa.Schema:
-    """The Arrow schema of a stream's batches and files."""
-    return pa.schema([pa.field(column.name, column.arrow_type()) for column in columns])
 
 
 def _describe(value: object) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from tap_flext_sql.columns import DECIMAL128_DIGITS, DECIMAL256_DIGITS, Kind
+from singer_columnar.columns import DECIMAL128_DIGITS, DECIMAL256_DIGITS, Kind
 
 
 def integer_of_bits(bits: int, *, unsigned: bool = False) -> dict[str, Any]:

@@ -12,9 +12,9 @@ from sqlalchemy.dialects import registry
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from singer_columnar.columns import Column
     from sqlalchemy.engine.interfaces import Dialect
 
-    from tap_flext_sql.columns import Column
     from tap_flext_sql.table_ref import TableRef
 
 _OPERATORS: Final[dict[str, Callable[[Any, Any], Any]]] = {

@@ -6,7 +6,7 @@ import datetime as dt
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
-from tap_flext_sql.columns import Column, Kind
+from singer_columnar.columns import Column, Kind
 
 if TYPE_CHECKING:
     from tap_flext_sql.query import TableQuery

@@ -6,9 +6,10 @@ import fnmatch
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
+from singer_columnar import settings as sending
+from singer_columnar.errors import SettingsError
+from singer_columnar.settings import FULL_TABLE, INCREMENTAL
 from singer_sdk import typing as th
-
-from tap_flext_sql.errors import SettingsError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -16,9 +17,6 @@ if TYPE_CHECKING:
     from tap_flext_sql.table_ref import TableRef
 
 DEFAULT_FETCH_ROWS: Final = 65_536
-DEFAULT_BATCH_ROWS: Final = 250_000
-FULL_TABLE: Final = "FULL_TABLE"
-INCREMENTAL: Final = "INCREMENTAL"
 
 _TABLE_OPTIONS = th.ObjectType(
     th.Property("replication_method", th.StringType(allowed_values=[FULL_TABLE, INCREMENTAL])),
@@ -158,14 +156,7 @@ CONFIG_JSONSCHEMA: Final[dict[str, Any]] = th.PropertiesList(
         title="Fetch size",
         description="Most rows fetched from the database at once; a stop request waits for one fetch at most.",
     ),
-    th.Property(
-        "batch_rows",
-        th.IntegerType(minimum=1),
-        default=DEFAULT_BATCH_ROWS,
-        title="Rows per batch file",
-        description="Most rows of one Parquet file, one BATCH message and one STATE. "
-        "batch_config.batch_size wins when it is set.",
-    ),
+    sending.BATCH_ROWS,
     th.Property(
         "split_ranges",
         th.IntegerType(minimum=1),
@@ -181,72 +172,9 @@ CONFIG_JSONSCHEMA: Final[dict[str, Any]] = th.PropertiesList(
         title="Ranges at a time",
         description="Most ranges (and connections) read at the same time.",
     ),
-    th.Property(
-        "on_misfit",
-        th.StringType(allowed_values=["record", "fail"]),
-        default="record",
-        title="Values that do not fit",
-        description="A row with a value that its declared type does not allow (SQLite, infinite timestamps): record "
-        "sends it as a RECORD with its raw value for the target to reject with a reason; fail stops the run.",
-    ),
-    th.Property(
-        "emit_activate_version_messages",
-        th.BooleanType,
-        default=True,
-        title="Emit ACTIVATE_VERSION",
-        description="After the last row of a full table, send ACTIVATE_VERSION: the table is complete.",
-    ),
-    th.Property(
-        "batch_config",
-        th.ObjectType(
-            th.Property(
-                "encoding",
-                th.ObjectType(
-                    th.Property(
-                        "format",
-                        th.StringType(allowed_values=["parquet", "jsonl"]),
-                        title="Batch format",
-                        description="Format of the batch files.",
-                    ),
-                    th.Property(
-                        "compression",
-                        th.StringType(allowed_values=["none", "zstd", "snappy", "lz4", "gzip", "brotli"]),
-                        title="Batch compression",
-                        description="Compression of the batch files; jsonl knows none and gzip.",
-                    ),
-                ),
-                title="Batch encoding",
-                description="Format and compression of the batch files.",
-            ),
-            th.Property(
-                "storage",
-                th.ObjectType(
-                    th.Property(
-                        "root",
-                        th.StringType,
-                        title="Batch storage root",
-                        description="Folder of the batch files, as a path or a URL. Default: $FLEXT_BATCH_ROOT.",
-                    ),
-                    th.Property(
-                        "prefix",
-                        th.StringType,
-                        title="Batch file prefix",
-                        description="Prefix of the batch files' names.",
-                    ),
-                ),
-                title="Batch storage",
-                description="Where the batch files are written.",
-            ),
-            th.Property(
-                "batch_size",
-                th.IntegerType(minimum=1),
-                title="Batch size",
-                description="Most rows of one batch file; batch_rows when it is not set.",
-            ),
-        ),
-        title="Batch configuration",
-        description="Send BATCH messages with files in place of RECORD messages.",
-    ),
+    sending.ON_MISFIT,
+    sending.EMIT_ACTIVATE_VERSION_MESSAGES,
+    sending.BATCH_CONFIG,
 ).to_dict()
 
 

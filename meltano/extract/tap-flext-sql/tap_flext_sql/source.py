@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote_plus
 
-from tap_flext_sql.errors import SettingsError
+from singer_columnar.errors import SettingsError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

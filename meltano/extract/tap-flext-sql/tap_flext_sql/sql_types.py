@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 import sqlalchemy as sa
+from singer_columnar.columns import MICROSECOND_DIGITS, Column, Kind
 
-from tap_flext_sql.columns import MICROSECOND_DIGITS, Column, Kind
 from tap_flext_sql.number_types import integer_of_bits, number_of, oracle_number
 
 if TYPE_CHECKING:

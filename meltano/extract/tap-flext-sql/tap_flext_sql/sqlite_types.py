@@ -9,7 +9,8 @@ from __future__ import annotations
 import re
 from typing import Any, Final
 
-from tap_flext_sql.columns import MICROSECOND_DIGITS, Column, Kind
+from singer_columnar.columns import MICROSECOND_DIGITS, Column, Kind
+
 from tap_flext_sql.number_types import number_of, oracle_number
 
 _DECLARED: Final = re.compile(r"^(?P<name>[^(]*)(?:\((?P<args>[^)]*)\)(?P<rest>.*))?$", re.DOTALL)

@@ -6,26 +6,33 @@ import contextlib
 import dataclasses
 from typing import TYPE_CHECKING, Any, Final
 
+from singer_columnar.columns import Column, Kind
+from singer_columnar.errors import SettingsError
+from singer_columnar.pump import Pump
+from singer_columnar.settings import FULL_TABLE, INCREMENTAL
+
 from tap_flext_sql.bookmarks import (
-    Progress,
     check_key,
     parse_value,
     signpost,
     step_back,
     stored_bookmark,
 )
-from tap_flext_sql.columns import Column, Kind
-from tap_flext_sql.errors import ColumnMissingError, SettingsError
-from tap_flext_sql.pump import Pump, StopSignal, in_background
+from tap_flext_sql.errors import ColumnMissingError
+from tap_flext_sql.progress import FullProgress, KeyProgress
+from tap_flext_sql.pump import QueryPart, in_background
 from tap_flext_sql.query import Bound, TableQuery
 from tap_flext_sql.readers.opening import open_reader
-from tap_flext_sql.settings import FULL_TABLE, INCREMENTAL, TableOptions, options_for
+from tap_flext_sql.settings import TableOptions, options_for
 
 if TYPE_CHECKING:
     import logging
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
-    from tap_flext_sql.catalog import StreamPlan
+    from singer_columnar.chunk import Chunk
+    from singer_columnar.stopping import StopSignal
+
+    from tap_flext_sql.catalog import TablePlan
     from tap_flext_sql.readers.protocol import Reader
     from tap_flext_sql.source import Source
 
@@ -49,7 +56,7 @@ class TableRead:
         self,
         source: Source,
         config: Mapping[str, Any],
-        plan: StreamPlan,
+        plan: TablePlan,
         columns: Sequence[Column],
         limit: int | None,
         stop: StopSignal,
@@ -62,6 +69,7 @@ class TableRead:
         self._limit = limit
         self._stop = stop
         self._logger = logger
+        self._progress: KeyProgress | None = None
 
     def _open(self, snapshot: str | None = None) -> Reader:
         return open_reader(self._source, self._config, snapshot)
@@ -81,21 +89,21 @@ class TableRead:
 
     # Where to start
 
-    def begin(self, state: Mapping[str, Any]) -> Progress | None:
-        """Find where an incremental read starts.
+    def begin(self, state: Mapping[str, Any]) -> KeyProgress | FullProgress:
+        """Find where the read starts.
 
         Args:
             state: The stream's state.
 
         Returns:
-            Its progress, or None for a full table.
+            Its progress, at its start.
 
         Raises:
             SettingsError: If the replication method or key cannot be used.
         """
         plan = self._plan
         if plan.replication_method == FULL_TABLE:
-            return None
+            return FullProgress()
         if plan.replication_method != INCREMENTAL:
             raise SettingsError(
                 f"Stream '{plan.name}' asks for replication method {plan.replication_method}",
@@ -107,14 +115,15 @@ class TableRead:
                 "Set replication-key in its metadata, or replication_method to FULL_TABLE.",
             )
         key = check_key(plan.columns.get(plan.replication_key), plan.replication_key, str(plan.table))
-        progress = Progress(key, stored_bookmark(state, key))
+        progress = KeyProgress(key, stored_bookmark(state, key))
         self._logger.info("Stream '%s' starts at %s = %s", plan.name, key.name, progress.start)
         if key.kind in _CLOCKED:
             clock = self._ask(lambda reader: reader.clock())
             progress.limit = signpost(key, clock, self._config.get("timezone") or "UTC")
+        self._progress = progress
         return progress
 
-    def _start_value(self, progress: Progress) -> Any:
+    def _start_value(self, progress: KeyProgress) -> Any:
         """The first key to read: the bookmark less the overlap, or a configured start; None to read from the start."""
         options = self._options
         if progress.start is not None:
@@ -128,7 +137,7 @@ class TableRead:
             return parse_value(progress.column, self._config["start_date"], "start_date")
         return None
 
-    def _end_value(self, progress: Progress) -> Any:
+    def _end_value(self, progress: KeyProgress) -> Any:
         """The first key that is not read any more, such as the end of a partition; None to read to the end."""
         if progress.column.kind in _CLOCKED and self._config.get("end_date"):
             return parse_value(progress.column, self._config["end_date"], "end_date")
@@ -148,7 +157,7 @@ class TableRead:
             raise SettingsError(f"No column of stream '{plan.name}' is selected", "Select one, or deselect the stream.")
         return TableQuery(plan.table, self._columns, limit=self._limit)
 
-    def _keyed_queries(self, progress: Progress) -> list[TableQuery]:
+    def _keyed_queries(self, progress: KeyProgress) -> list[TableQuery]:
         key = progress.column
         keyed = dataclasses.replace(self._base_query(), key=key, null_keys=False)
         start, end = self._start_value(progress), self._end_value(progress)
@@ -201,19 +210,17 @@ class TableRead:
     # Reading
 
     @contextlib.contextmanager
-    def pump(self, progress: Progress | None) -> Iterator[Pump]:
-        """Read the rows.
-
-        Args:
-            progress: What ``begin`` gave.
+    def pump(self) -> Iterator[Pump[Chunk]]:
+        """Read the rows, from where ``begin`` found.
 
         Yields:
             The chunks, in the order of the replication key or of the ranges.
         """
+        progress = self._progress
         key = self._split_key() if progress is None else None
         if key is None:
             queries = [self._base_query()] if progress is None else self._keyed_queries(progress)
-            with Pump(self._open, queries, self._stop) as pump:
+            with self._pumped(queries) as pump:
                 yield pump
             return
         from tap_flext_sql.ranges import split
@@ -222,11 +229,13 @@ class TableRead:
         keeper, snapshot, low, high = in_background(lambda: self._snapshot_and_range(base, key), self._stop)
         try:
             parallel = int(self._config.get("split_parallel") or 2)
-            queries = split(base, key, low, high, self._ranges)
-            with Pump(lambda: self._open(snapshot), queries, self._stop, parallel) as pump:
+            with self._pumped(split(base, key, low, high, self._ranges), snapshot, parallel) as pump:
                 yield pump
         finally:
             keeper.close()
+
+    def _pumped(self, queries: Sequence[TableQuery], snapshot: str | None = None, parallel: int = 1) -> Pump[Chunk]:
+        return Pump([QueryPart(lambda: self._open(snapshot), query) for query in queries], self._stop, parallel)
 
     def _snapshot_and_range(self, base: TableQuery, key: Column) -> tuple[Reader, str | None, Any, Any]:
         """A connection whose snapshot the ranges share, as long as it is open, and the ends of the key."""

@@ -2,24 +2,26 @@
 
 from __future__ import annotations
 
-import signal
 import sqlite3
 import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+from singer_columnar.testing import own_signal_handlers
 from tap_postgresql_server import PostgresServer, running_server
 from tap_running import Tables
+
+settings.register_profile("tap-flext-sql", deadline=None, database=None)
+settings.load_profile("tap-flext-sql")
 
 
 @pytest.fixture(autouse=True)
 def _own_signal_handlers() -> Iterator[None]:
     """The SDK's plugins set signal handlers of the whole process; give pytest's back."""
-    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
-    yield
-    for number, handler in before.items():
-        signal.signal(number, handler)
+    with own_signal_handlers():
+        yield
 
 
 @pytest.fixture

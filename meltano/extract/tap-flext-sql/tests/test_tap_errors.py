@@ -9,11 +9,13 @@ from typing import Any
 
 import adbc_driver_manager
 import pytest
+from singer_columnar.errors import LandingFailedError, SettingsError, TapError
+from singer_columnar.testing import Ended, Json, batches_in
 from tap_postgresql_server import PASSWORD, PostgresServer, free_port
-from tap_running import Ended, Json, Tables, batches_in, discover, run, start, sync
+from tap_running import Tables, discover, run, start, sync
 
 from tap_flext_sql import errors
-from tap_flext_sql.errors import TapError, explain
+from tap_flext_sql.errors import explain
 
 
 def _error_line(ended: Ended) -> str:
@@ -125,7 +127,7 @@ def test_an_unknown_replication_key_is_named(sqlite_tables: Any) -> None:
     catalog = discover(config)
     catalog["streams"][0] |= {"replication_method": "INCREMENTAL", "replication_key": "nope"}
 
-    with pytest.raises(errors.SettingsError, match="Replication key 'nope' is not a column of table 'o'"):
+    with pytest.raises(SettingsError, match="Replication key 'nope' is not a column of table 'o'"):
         sync(config, catalog)
 
 
@@ -135,7 +137,7 @@ def test_a_replication_key_without_an_order_is_refused(sqlite_tables: Any) -> No
     catalog = discover(config)
     catalog["streams"][0] |= {"replication_method": "INCREMENTAL", "replication_key": "b"}
 
-    with pytest.raises(errors.SettingsError, match=r"Column 'b'.*cannot be a replication key"):
+    with pytest.raises(SettingsError, match=r"Column 'b'.*cannot be a replication key"):
         sync(config, catalog)
 
 
@@ -161,7 +163,7 @@ def test_a_blocked_landing_folder_is_named(sqlite_tables: Any, tmp_path: Path) -
     blocked = tmp_path / "landing"
     blocked.write_text("a file where the folder should be")
 
-    with pytest.raises(errors.LandingFailedError, match=r"stream 'o' could not be written.*batch_config.storage.root"):
+    with pytest.raises(LandingFailedError, match=r"stream 'o' could not be written.*batch_config.storage.root"):
         sync({"dialect": "sqlite", "database": str(path), **batches_in(blocked)})
 
 

@@ -10,11 +10,13 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tap_running import Json, batches_in, sync
+from singer_columnar.columns import Column, Kind
+from singer_columnar.errors import SettingsError
+from singer_columnar.testing import Json, batches_in
+from tap_running import sync
 
-from tap_flext_sql.bookmarks import Progress, parse_value, render_value, step_back
-from tap_flext_sql.columns import Column, Kind
-from tap_flext_sql.errors import SettingsError
+from tap_flext_sql.bookmarks import parse_value, render_value, step_back
+from tap_flext_sql.progress import KeyProgress
 
 _TABLE = "CREATE TABLE o (id INTEGER PRIMARY KEY, v INTEGER, mod_ts TIMESTAMP)"
 
@@ -222,9 +224,9 @@ def test_stepping_back_never_steps_forward(case: tuple[Column, Any], data: st.Da
 @given(keys=st.lists(st.integers(0, 50), min_size=1), start=st.none() | st.integers(0, 50), limit=st.integers(0, 50))
 def test_a_bookmark_given_early_hides_no_later_row(keys: list[int], start: int | None, limit: int) -> None:
     """At any moment, rows still to come with a key below the bookmark do not exist unless they were out of order."""
-    progress = Progress(Column("k", Kind.INTEGER), start, limit)
+    progress = KeyProgress(Column("k", Kind.INTEGER), start, limit)
     for position, key in enumerate(keys):
-        progress.note(key, key)
+        progress.note_keys(key, key)
         bookmark = progress.bookmark(complete=False)
         if bookmark is not None:
             assert start is None or bookmark >= start

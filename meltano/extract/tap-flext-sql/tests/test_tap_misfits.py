@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tap_running import batches_in, sync
-
-from tap_flext_sql.errors import ValueMisfitError
+from singer_columnar.errors import ValueMisfitError
+from singer_columnar.testing import batches_in
+from tap_running import sync
 
 _TABLE = (
     "CREATE TABLE t (id INTEGER PRIMARY KEY, i INTEGER, f REAL, t TEXT, b BLOB, d DECIMAL(10, 2), o BOOLEAN,"

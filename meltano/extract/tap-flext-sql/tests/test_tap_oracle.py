@@ -15,10 +15,10 @@ import oracledb
 import pyarrow as pa
 import pytest
 import sqlalchemy as sa
+from singer_columnar.columns import Column, Kind, column_from_schema
+from singer_columnar.errors import SettingsError
 from sqlalchemy.dialects import oracle
 
-from tap_flext_sql.columns import Column, Kind, column_from_schema
-from tap_flext_sql.errors import SettingsError
 from tap_flext_sql.query import (
     Bound,
     Statement,

@@ -11,10 +11,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tap_running import Json, Tables, batches_in, discover, sync
+from singer_columnar.errors import SettingsError
+from singer_columnar.stopping import StopRequested, StopSignal
+from singer_columnar.testing import Json, batches_in
+from tap_running import Tables, discover, sync
 
-from tap_flext_sql.errors import SettingsError
-from tap_flext_sql.pump import StopRequested, StopSignal, in_background
+from tap_flext_sql.pump import in_background
 
 pytestmark = pytest.mark.postgres
 
@@ -146,12 +148,16 @@ def test_ranges_share_one_snapshot(postgres_tables: Tables, tmp_path: Path) -> N
     postgres_tables.run("CREATE TABLE o (id int PRIMARY KEY, t text)",
                         "INSERT INTO o SELECT n, 'x' FROM generate_series(1, 5000) n")  # fmt: skip
     config = _config(postgres_tables, fetch_rows=100, split_ranges=10, split_parallel=1)
+    from tap_flext_sql.stream import TableStream
     from tap_flext_sql.tap import TapFlextSQL
 
     tap = TapFlextSQL(config=config)
-    read = tap.streams["o"]._table_read()  # type: ignore[attr-defined] # the stream's own way to its rows
+    stream = tap.streams["o"]
+    assert isinstance(stream, TableStream)
+    read = stream.open_read()
+    read.begin({})
     seen: list[int] = []
-    with read.pump(None) as pump:
+    with read.pump() as pump:
         for number, chunk in enumerate(pump):
             if number == 0:
                 postgres_tables.run("DELETE FROM o WHERE id > 2500", "INSERT INTO o VALUES (9999, 'late')")

@@ -10,10 +10,12 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tap_running import batches_in, discover, sync
+from singer_columnar.columns import Column, Kind
+from singer_columnar.errors import SettingsError
+from singer_columnar.testing import batches_in
+from tap_running import discover, sync
 
-from tap_flext_sql.columns import Column, Kind
-from tap_flext_sql.errors import ColumnMissingError, SettingsError
+from tap_flext_sql.errors import ColumnMissingError
 from tap_flext_sql.query import TableQuery
 from tap_flext_sql.ranges import split
 from tap_flext_sql.table_ref import TableRef

@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from singer_columnar.columns import Column, Kind
 from tap_oracle_fake import FakeOracleConnection
 from tap_running import Tables
 
-from tap_flext_sql.columns import Column, Kind
 from tap_flext_sql.errors import TableMissingError
 from tap_flext_sql.query import Bound, TableQuery
 from tap_flext_sql.readers.oracle import OracleReader

@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from singer_columnar.columns import Column, Kind
 from singer_sdk.testing import get_tap_test_class
 from tap_postgresql_server import PostgresServer
 from tap_running import Tables, discover
 
 from tap_flext_sql.catalog import FoundTable, catalog_entry
-from tap_flext_sql.columns import Column, Kind
 from tap_flext_sql.table_ref import TableRef
 from tap_flext_sql.tap import TapFlextSQL
 

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tap_running import Json, batches_in, discover, sync
-
-from tap_flext_sql.errors import SettingsError, TapError
+from singer_columnar.errors import SettingsError, TapError
+from singer_columnar.testing import Json, batches_in
+from tap_running import discover, sync
 
 _TABLE = "CREATE TABLE orders (id INTEGER PRIMARY KEY, code TEXT, secret TEXT, mod_ts TIMESTAMP)"
 

@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tap_running import Json, Output, batches_in, parse, start, sync
+from singer_columnar.testing import Json, Output, batches_in, parse
+from tap_running import start, sync
 
 pytestmark = pytest.mark.process
 

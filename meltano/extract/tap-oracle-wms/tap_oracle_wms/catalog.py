@@ -6,47 +6,35 @@ import fnmatch
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from tap_oracle_wms.columns import Column, Kind, column_from_schema
-from tap_oracle_wms.errors import SettingsError
-from tap_oracle_wms.settings import FULL_TABLE, INCREMENTAL
+from singer_columnar.columns import Kind
+from singer_columnar.errors import SettingsError
+from singer_columnar.reading import StreamPlan
+from singer_columnar.settings import FULL_TABLE, INCREMENTAL
+
+from tap_oracle_wms.columns import EntityColumn, entity_column_from_schema
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-CatalogDict = dict[str, Any]
-"""One entry of a Singer catalog: free-form JSON, hence ``Any``."""
+    from singer_columnar.reading import CatalogDict
 
 KEY: Final = "id"
 _CONTEXTS: Final = ("company_id", "facility_id")
 
 
-@dataclass(frozen=True)
-class Plan:
-    """What a catalog entry says of reading its entity.
+@dataclass(frozen=True, kw_only=True)
+class EntityPlan(StreamPlan):
+    """What a catalog entry says of reading its entity; it is named as its stream.
 
     Attributes:
-        name: The stream's name.
-        entity: The entity in the API's paths.
-        columns: Its columns by name, in order.
-        replication_method: FULL_TABLE or INCREMENTAL.
-        replication_key: The field by which changes are found, or None.
         contexts: Which of the fields company_id and facility_id its rows have.
     """
 
-    name: str
-    entity: str
-    columns: Mapping[str, Column]
-    replication_method: str
-    replication_key: str | None
+    columns: Mapping[str, EntityColumn]
     contexts: tuple[str, ...]
 
-    @property
-    def always_read(self) -> frozenset[str]:
-        """Columns that are read whatever is selected."""
-        return frozenset({KEY, *([self.replication_key] if self.replication_key else [])})
 
-
-def catalog_entry(entity: str, columns: Sequence[Column], config: Mapping[str, Any]) -> CatalogDict:
+def catalog_entry(entity: str, columns: Sequence[EntityColumn], config: Mapping[str, Any]) -> CatalogDict:
     """Describe an entity as a Singer catalog entry.
 
     Args:
@@ -97,7 +85,7 @@ def catalog_entry(entity: str, columns: Sequence[Column], config: Mapping[str, A
     return {**entry, "replication_key": key} if key else entry
 
 
-def _replication_key(entity: str, columns: Mapping[str, Column], config: Mapping[str, Any]) -> str | None:
+def _replication_key(entity: str, columns: Mapping[str, EntityColumn], config: Mapping[str, Any]) -> str | None:
     key = str(config.get("replication_key") or "mod_ts")
     wanted = config.get("enable_incremental", True)
     if not wanted or key not in columns or matches(entity, config.get("full_table_entities") or []):
@@ -115,14 +103,14 @@ def matches(entity: str, globs: Sequence[str]) -> bool:
     return any(fnmatch.fnmatchcase(entity, glob) for glob in globs)
 
 
-def plan_from_entry(entry: Mapping[str, Any]) -> Plan:
+def plan_from_entry(entry: Mapping[str, Any]) -> EntityPlan:
     """Read a catalog entry, as ``catalog_entry`` wrote it, or as a user or Meltano changed it.
 
     Raises:
         SettingsError: The replication method needs a key that the stream does not have.
     """
     root: Mapping[str, Any] = next((one["metadata"] for one in entry.get("metadata", []) if not one["breadcrumb"]), {})
-    columns = {name: column_from_schema(name, schema) for name, schema in entry["schema"]["properties"].items()}
+    columns = {name: entity_column_from_schema(name, schema) for name, schema in entry["schema"]["properties"].items()}
     method = entry.get("replication_method") or root.get("replication-method") or root.get("forced-replication-method")
     key = entry.get("replication_key") or root.get("replication-key")
     name = str(entry["tap_stream_id"])
@@ -131,9 +119,9 @@ def plan_from_entry(entry: Mapping[str, Any]) -> Plan:
             f"Stream '{name}' is to be read incrementally by '{key}', which it does not have",
             "Correct the catalog, or run discovery again (with Meltano: --refresh-catalog).",
         )
-    return Plan(
+    return EntityPlan(
         name=name,
-        entity=name,
+        key_properties=(KEY,),
         columns=columns,
         replication_method=INCREMENTAL if method == INCREMENTAL else FULL_TABLE,
         replication_key=key if method == INCREMENTAL else None,

@@ -15,6 +15,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 import msgspec
 import requests
+from singer_columnar.errors import SettingsError, TapError
 
 from tap_oracle_wms.answers import clock, documented, innermost, retry_after, words_of
 from tap_oracle_wms.credentials import BasicCredentials, Credentials, OAuthCredentials, check_settings
@@ -25,8 +26,6 @@ from tap_oracle_wms.errors import (
     EntityMissingError,
     RequestRefusedError,
     ServerFailedError,
-    SettingsError,
-    TapError,
     ThrottledError,
     UnreachableError,
 )
@@ -38,7 +37,7 @@ if TYPE_CHECKING:
     import logging
     from collections.abc import Callable, Mapping
 
-    from tap_oracle_wms.stopping import StopSignal
+    from singer_columnar.stopping import StopSignal
 
 API: Final = "wms/lgfapi/v10/entity"
 _LONGEST_WAIT: Final = 60.0

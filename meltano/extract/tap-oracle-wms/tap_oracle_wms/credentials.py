@@ -7,7 +7,9 @@ import threading
 import time
 from typing import TYPE_CHECKING, Any, Protocol
 
-from tap_oracle_wms.errors import AccessDeniedError, SettingsError
+from singer_columnar.errors import SettingsError
+
+from tap_oracle_wms.errors import AccessDeniedError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

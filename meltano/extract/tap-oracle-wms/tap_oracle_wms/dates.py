@@ -7,7 +7,7 @@ import re
 from typing import Final
 from zoneinfo import ZoneInfo
 
-from tap_oracle_wms.errors import SettingsError
+from singer_columnar.errors import SettingsError
 
 _RELATIVE: Final = re.compile(r"(today|yesterday)(?:-(\d+)([dw]))?", re.IGNORECASE)
 

@@ -6,17 +6,20 @@ from concurrent.futures import ThreadPoolExecutor
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any, Final
 
+from singer_columnar.errors import SettingsError
+
 from tap_oracle_wms.catalog import catalog_entry, matches
-from tap_oracle_wms.errors import AccessDeniedError, AnswerMalformedError, SettingsError
+from tap_oracle_wms.errors import AccessDeniedError, AnswerMalformedError
 from tap_oracle_wms.flattening import columns_of
 
 if TYPE_CHECKING:
     import logging
     from collections.abc import Mapping
 
-    from tap_oracle_wms.catalog import CatalogDict
+    from singer_columnar.reading import CatalogDict
+
     from tap_oracle_wms.client import WmsClient
-    from tap_oracle_wms.columns import Column
+    from tap_oracle_wms.columns import EntityColumn
 
 _SAMPLE_ROWS: Final = 10
 _OWN_LINK: Final = "url"
@@ -59,7 +62,7 @@ def _wanted(known: list[str], globs: list[str]) -> list[str]:
     return [name for name in known if matches(name, globs)]
 
 
-def _columns(client: WmsClient, entity: str, config: Mapping[str, Any]) -> tuple[Column, ...]:
+def _columns(client: WmsClient, entity: str, config: Mapping[str, Any]) -> tuple[EntityColumn, ...]:
     described = client.describe(entity).get("fields")
     if not isinstance(described, dict):
         raise AnswerMalformedError(

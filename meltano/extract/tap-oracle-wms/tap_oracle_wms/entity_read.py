@@ -7,24 +7,28 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from tap_oracle_wms.catalog import KEY, Plan
+from singer_columnar.errors import SettingsError
+from singer_columnar.pump import Pump
+
+from tap_oracle_wms.catalog import KEY, EntityPlan
 from tap_oracle_wms.dates import parse_date
-from tap_oracle_wms.errors import SettingsError
 from tap_oracle_wms.paging import PAGED, PageRequest, key_of, read_pages
 from tap_oracle_wms.progress import Bookmark, FullRead, stored_bookmark, stored_resume
-from tap_oracle_wms.pump import Pump
 from tap_oracle_wms.settings import DEFAULT_OVERLAP_MINUTES, DEFAULT_PAGE
 from tap_oracle_wms.windows import Key, Window, split
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Generator, Mapping, Sequence
+
+    from singer_columnar.chunk import Chunk
+    from singer_columnar.stopping import StopSignal
 
     from tap_oracle_wms.client import Params, WmsClient
-    from tap_oracle_wms.columns import Column
-    from tap_oracle_wms.rows import Chunk, Converter
-    from tap_oracle_wms.stopping import StopSignal
+    from tap_oracle_wms.columns import EntityColumn
+    from tap_oracle_wms.rows import Converter
 
 _TICK: Final = dt.timedelta(microseconds=1)
+_QUEUE_PAGES: Final = 6
 
 
 @dataclass(frozen=True)
@@ -40,6 +44,24 @@ class _End:
     key: Key
     rows: int | None
     clock: dt.datetime | None
+
+
+class _WindowPart:
+    """One window, read by one thread."""
+
+    def __init__(self, read: Callable[[Window], Generator[Chunk]], window: Window) -> None:
+        self._read = read
+        self._window = window
+
+    def __str__(self) -> str:
+        return "window"
+
+    def items(self) -> Generator[Chunk]:
+        """The window's pages."""
+        return self._read(self._window)
+
+    def cancel(self) -> None:
+        """A request that is under way cannot be cut short; the thread ends with it."""
 
 
 class EntityRead:
@@ -58,8 +80,8 @@ class EntityRead:
         self,
         client: WmsClient,
         config: Mapping[str, Any],
-        plan: Plan,
-        columns: Sequence[Column],
+        plan: EntityPlan,
+        columns: Sequence[EntityColumn],
         stop: StopSignal,
         limit: int | None = None,
     ) -> None:
@@ -75,10 +97,10 @@ class EntityRead:
         self._page_size = int(config.get("page_size") or DEFAULT_PAGE)
         self._mode = str(config.get("page_mode") or "sequenced")
         self._parallel = int(config.get("concurrency") or 1)
-        self._request = PageRequest(plan.entity, self._params(columns), self._mode, self._zone)
+        self._request = PageRequest(plan.name, self._params(columns), self._mode, self._zone)
         self.windows: Sequence[Window] = ()
 
-    def _params(self, columns: Sequence[Column]) -> Params:
+    def _params(self, columns: Sequence[EntityColumn]) -> Params:
         """What every request for rows says: page, wanted fields, context, filters of the settings."""
         config, plan = self._config, self._plan
         params = {"page_mode": self._mode, "page_size": str(self._page_size)}
@@ -89,10 +111,10 @@ class EntityRead:
             code = config.get(context.replace("_id", "_code"))
             if code:
                 params[f"{context}__code"] = str(code)
-        through = (config.get("facility_filters") or {}).get(plan.entity)
+        through = (config.get("facility_filters") or {}).get(plan.name)
         if through and config.get("facility_code"):
             params[through] = str(config["facility_code"])
-        return params | {name: str(value) for name, value in (config.get("filters") or {}).get(plan.entity, {}).items()}
+        return params | {name: str(value) for name, value in (config.get("filters") or {}).get(plan.name, {}).items()}
 
     # Where to start and end
 
@@ -146,7 +168,7 @@ class EntityRead:
         mode = PAGED if counted else "sequenced"
         params = {**self._request.params, **window.params(), "page_size": "1", "page_mode": mode}
         params["fields"] = ",".join(sorted({KEY, window.field}))
-        answer = self._client.page(self._plan.entity, params)
+        answer = self._client.page(self._plan.name, params)
         if answer is None or not answer.body["results"]:
             return None
         rows = answer.body.get("result_count") if counted else None
@@ -170,9 +192,10 @@ class EntityRead:
 
     def pump(self) -> Pump[Chunk]:
         """The chunks of all windows, in their order."""
-        return Pump(self._chunks, self.windows, self._stop, self._parallel)
+        parts = [_WindowPart(self._chunks, window) for window in self.windows]
+        return Pump(parts, self._stop, self._parallel, _QUEUE_PAGES)
 
-    def _chunks(self, window: Window) -> Iterator[Chunk]:
+    def _chunks(self, window: Window) -> Generator[Chunk]:
         left = self._limit
         for rows in read_pages(self._client, self._request, window):
             page = rows if left is None else rows[:left]

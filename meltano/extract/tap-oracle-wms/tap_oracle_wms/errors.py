@@ -1,7 +1,6 @@
-"""What can go wrong, said in one line: what happened, where, why, and what to do next.
+"""What can go wrong with a server, said in one line: what happened, where, why, and what to do next.
 
-TapError
-├── SettingsError           a setting is missing or contradicts another
+TapError                    of singer_columnar, with those of settings, values and output
 ├── UnreachableError        no connection: refused, unknown host, time-out, broken again and again
 ├── CertificateError        the server's certificate is not one to trust
 ├── AccessDeniedError       401 or 403: wrong credentials, or no right to an entity
@@ -10,31 +9,12 @@ TapError
 ├── ThrottledError          429 again and again
 ├── ServerFailedError       5xx again and again
 ├── AnswerMalformedError    an answer that is not the documented JSON, again and again
-├── PageRepeatedError       a page came a second time: reading on would never end
-├── ValueMisfitError        a value does not fit its type and ``on_misfit`` is ``fail``
-├── LandingFailedError      a batch file could not be written (disk full, folder not writable)
-└── OutputClosedError       the reader of our standard output went away
+└── PageRepeatedError       a page came a second time: reading on would never end
 """
 
 from __future__ import annotations
 
-
-class TapError(Exception):
-    """A failure that the user can act on; printed as one line, without a traceback.
-
-    Attributes:
-        reason: What happened, where and why.
-        instruction: What to do next.
-    """
-
-    def __init__(self, reason: str, instruction: str) -> None:
-        self.reason = " ".join(reason.split())
-        self.instruction = instruction
-        super().__init__(f"{self.reason.rstrip('.')}. {instruction}")
-
-
-class SettingsError(TapError):
-    """A setting is missing, or contradicts another."""
+from singer_columnar.errors import TapError
 
 
 class UnreachableError(TapError):
@@ -71,15 +51,3 @@ class AnswerMalformedError(TapError):
 
 class PageRepeatedError(TapError):
     """A page came a second time."""
-
-
-class ValueMisfitError(TapError):
-    """A value does not fit its column's type and the setting ``on_misfit`` is ``fail``."""
-
-
-class LandingFailedError(TapError):
-    """A batch file could not be written."""
-
-
-class OutputClosedError(TapError):
-    """The process that reads our standard output has gone."""

@@ -6,7 +6,7 @@ import fnmatch
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
-from tap_oracle_wms.columns import Kind
+from singer_columnar.columns import Kind
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -9,7 +9,9 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
-from tap_oracle_wms.columns import Column, Kind, Part
+from singer_columnar.columns import Kind
+
+from tap_oracle_wms.columns import EntityColumn, Part
 from tap_oracle_wms.field_types import LONGEST_TEXT, USUAL_LENGTH, type_of
 
 if TYPE_CHECKING:
@@ -36,7 +38,7 @@ def columns_of(
     scale: int,
     dates_as_timestamps: bool,
     text_limit: int,
-) -> tuple[Column, ...]:
+) -> tuple[EntityColumn, ...]:
     """The columns of an entity, in the order of its fields.
 
     Args:
@@ -50,7 +52,7 @@ def columns_of(
         The columns; two never share a name.
     """
     names = [*fields, *(name for name in samples if name not in fields)]
-    found: dict[str, Column] = {}
+    found: dict[str, EntityColumn] = {}
     for name in names:
         described = fields.get(name)
         for column in _of_field(name, described, samples.get(name), scale, text_limit):
@@ -64,7 +66,7 @@ def columns_of(
 
 def _of_field(
     name: str, described: Mapping[str, Any] | None, sample: object, scale: int, text_limit: int
-) -> Iterator[Column]:
+) -> Iterator[EntityColumn]:
     kind = str((described or {}).get("type", "")).lower()
     if _is_set(name, kind, sample):
         yield from _set(name, kind, text_limit)
@@ -73,7 +75,7 @@ def _of_field(
     elif isinstance(sample, dict):
         yield from _nested((name,), sample, scale, text_limit, level=1)
     elif isinstance(sample, list) or kind in {"object", "json"}:
-        yield Column(name, Kind.TEXT, (name,), Part.JSON_TEXT, max_length=text_limit or None, declared=kind)
+        yield _json_text(name, (name,), text_limit or None, kind)
     else:
         yield _plain(name, (name,), described, sample, scale)
 
@@ -89,41 +91,49 @@ def _is_relation(name: str, kind: str, sample: object) -> bool:
     return is_reference(sample) or kind in {"relation", "related", "foreign_key", "field"}
 
 
-def _set(name: str, kind: str, text_limit: int) -> Iterator[Column]:
+def _set(name: str, kind: str, text_limit: int) -> Iterator[EntityColumn]:
     limit = min(text_limit, LONGEST_TEXT) if text_limit else None
-    yield Column(name, Kind.TEXT, (name,), Part.JSON_TEXT, max_length=limit, declared=kind)
-    yield Column(f"{name}_count", Kind.INTEGER, (name,), Part.SET_COUNT, declared=kind)
-    yield Column(f"{name}_total", Kind.INTEGER, (name,), Part.SET_TOTAL, declared=kind)
+    yield _json_text(name, (name,), limit, kind)
+    yield EntityColumn(f"{name}_count", Kind.INTEGER, path=(name,), part=Part.SET_COUNT, declared=kind)
+    yield EntityColumn(f"{name}_total", Kind.INTEGER, path=(name,), part=Part.SET_TOTAL, declared=kind)
 
 
-def _reference(name: str, kind: str) -> Iterator[Column]:
+def _reference(name: str, kind: str) -> Iterator[EntityColumn]:
     base = name.removesuffix("_id")
-    yield Column(f"{base}_id", Kind.INTEGER, (name,), Part.REFERENCE_ID, declared=kind)
-    yield Column(f"{base}_key", Kind.TEXT, (name,), Part.REFERENCE_KEY, max_length=USUAL_LENGTH, declared=kind)
+    yield EntityColumn(f"{base}_id", Kind.INTEGER, path=(name,), part=Part.REFERENCE_ID, declared=kind)
+    yield EntityColumn(
+        f"{base}_key", Kind.TEXT, path=(name,), part=Part.REFERENCE_KEY, max_length=USUAL_LENGTH, declared=kind
+    )
+
+
+def _json_text(name: str, path: tuple[str, ...], longest: int | None, declared: str = "") -> EntityColumn:
+    return EntityColumn(name, Kind.TEXT, path=path, part=Part.JSON_TEXT, max_length=longest, declared=declared)
 
 
 def _nested(
     path: tuple[str, ...], sample: Mapping[str, Any], scale: int, text_limit: int, level: int
-) -> Iterator[Column]:
+) -> Iterator[EntityColumn]:
     for key, value in sample.items():
         inner = (*path, key)
         if isinstance(value, dict) and level < DEEPEST:
             yield from _nested(inner, value, scale, text_limit, level + 1)
         elif isinstance(value, (dict, list)):
-            yield Column(_SEPARATOR.join(inner), Kind.TEXT, inner, Part.JSON_TEXT, max_length=text_limit or None)
+            yield _json_text(_SEPARATOR.join(inner), inner, text_limit or None)
         else:
             yield _plain(_SEPARATOR.join(inner), inner, None, value, scale)
 
 
-def _plain(name: str, path: tuple[str, ...], described: Mapping[str, Any] | None, sample: object, scale: int) -> Column:
+def _plain(
+    name: str, path: tuple[str, ...], described: Mapping[str, Any] | None, sample: object, scale: int
+) -> EntityColumn:
     found = type_of(name, described, sample)
     declared = str((described or {}).get("type", ""))
-    column = Column(name, found.kind, path, max_length=found.max_length, declared=declared)
+    column = EntityColumn(name, found.kind, path=path, max_length=found.max_length, declared=declared)
     column = replace(column, nullable=name != _KEY)
     return replace(column, scale=scale) if found.kind is Kind.DECIMAL else column
 
 
-def _dated(column: Column, dates_as_timestamps: bool) -> Column:
+def _dated(column: EntityColumn, dates_as_timestamps: bool) -> EntityColumn:
     if column.kind is Kind.DATE and dates_as_timestamps:
         return replace(column, kind=Kind.TIMESTAMP)
     return column

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final
 
 from tap_oracle_wms.dates import for_state, parse_date
 
@@ -15,18 +15,6 @@ if TYPE_CHECKING:
 
 PROGRESS_MARKERS: Final = "progress_markers"
 _BELOW, _ABOVE = "resume_below_id", "resume_above_id"
-
-
-class Progress(Protocol):
-    """Takes note of rows that are out, and writes what is safe into the state."""
-
-    def note(self, batch: pa.RecordBatch) -> None:
-        """Rows are out."""
-        ...
-
-    def save(self, state: MutableMapping[str, Any], *, complete: bool) -> None:
-        """Write into a stream's state where a later run may start."""
-        ...
 
 
 @dataclass
@@ -45,10 +33,11 @@ class Bookmark:
     limit: dt.datetime | None = None
     highest: dt.datetime | None = None
 
-    def note(self, batch: pa.RecordBatch) -> None:
+    def note(self, batch: pa.RecordBatch, *, in_order: bool) -> None:
         """Rows are out: the last one has the highest key."""
         import pyarrow.compute as pc
 
+        del in_order
         last = pc.max(batch.column(self.key)).as_py()
         if last is not None:
             self.highest = last if self.highest is None else max(self.highest, last)
@@ -70,6 +59,15 @@ class Bookmark:
             state["replication_key_value"] = for_state(max(known))
         state.pop(PROGRESS_MARKERS, None)
 
+    def remark(self) -> str | None:
+        """Times that are later than the server's clock."""
+        if not self.is_beyond:
+            return None
+        return (
+            f"times of '{self.key}' are later than the server's clock ({self.limit}); the bookmark stays at the clock, "
+            "and these rows come again until it has passed them"
+        )
+
 
 @dataclass
 class FullRead:
@@ -90,10 +88,11 @@ class FullRead:
         """Whether an earlier run sent a part."""
         return self.below is not None
 
-    def note(self, batch: pa.RecordBatch) -> None:
+    def note(self, batch: pa.RecordBatch, *, in_order: bool) -> None:
         """Rows are out."""
         import pyarrow.compute as pc
 
+        del in_order
         last = pc.min(batch.column("id")).as_py()
         if last is not None and last <= self.top:
             self.lowest = last if self.lowest is None else min(self.lowest, last)
@@ -109,6 +108,10 @@ class FullRead:
         state[PROGRESS_MARKERS] = {"Note": "The full read is not complete."}
         if reached is not None:
             state[_BELOW], state[_ABOVE] = reached, self.top
+
+    def remark(self) -> str | None:
+        """There is nothing to say."""
+        return None
 
 
 def stored_bookmark(state: Mapping[str, Any], key: str, now: dt.datetime) -> dt.datetime | None:

@@ -1,25 +1,24 @@
 """From rows of JSON to Arrow columns: whole columns at once, and one by one where a value does not fit.
 
-A row with a value that does not fit its column is never changed and never dropped: it leaves the chunk as a
-:class:`Misfit`, and the stream sends it as a RECORD with its raw value, so that the target can put it aside with the
-reason.
+A row with a value that does not fit its column leaves the chunk as a :class:`Misfit`.
 """
 
 from __future__ import annotations
 
 import datetime as dt
 import decimal
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 from zoneinfo import ZoneInfo
 
 import msgspec
 import pyarrow as pa
 import pyarrow.compute as pc
+from singer_columnar.chunk import Chunk, Misfit
+from singer_columnar.columns import INT64_MAX, INT64_MIN, Kind, arrow_schema
+from singer_columnar.record_lines import json_values
+from singer_columnar.texts import parse_iso
 
-from tap_oracle_wms.columns import DECIMAL_DIGITS, INT64_MAX, INT64_MIN, Column, Kind, Part, arrow_schema
-from tap_oracle_wms.record_lines import json_values
-from tap_oracle_wms.texts import parse_iso
+from tap_oracle_wms.columns import DECIMAL_DIGITS, EntityColumn, Part
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -35,31 +34,6 @@ _JSON: Final = msgspec.json.Encoder(decimal_format="number")
 _CONTEXT: Final = decimal.Context(prec=DECIMAL_DIGITS + 20)
 
 
-@dataclass(frozen=True)
-class Misfit:
-    """A row with a value that its column's type does not allow.
-
-    Attributes:
-        record: The row; a value that does not fit stands in it as it is.
-        column: The first column that does not fit.
-        reason: What is wrong with the value, without the value itself.
-        position: The row's place in its chunk, from 0.
-    """
-
-    record: Row
-    column: str
-    reason: str
-    position: int = 0
-
-
-@dataclass
-class Chunk:
-    """The rows of one page, in their order: those that fit as an Arrow batch, the others apart."""
-
-    batch: pa.RecordBatch
-    misfits: list[Misfit] = field(default_factory=list)
-
-
 class _NotFittingError(ValueError):
     """Inside this module only: the reason why a value does not fit."""
 
@@ -72,7 +46,7 @@ class Converter:
         timezone: IANA name of the zone of date-times without one.
     """
 
-    def __init__(self, columns: Sequence[Column], timezone: str = "UTC") -> None:
+    def __init__(self, columns: Sequence[EntityColumn], timezone: str = "UTC") -> None:
         self.columns = tuple(columns)
         self._schema = arrow_schema(self.columns)
         self._zone = ZoneInfo(timezone)
@@ -91,7 +65,7 @@ class Converter:
             return self._one_by_one(rows)
         return Chunk(pa.RecordBatch.from_arrays(arrays, schema=self._schema))
 
-    def _array(self, values: list[Json], column: Column) -> pa.Array:
+    def _array(self, values: list[Json], column: EntityColumn) -> pa.Array:
         """A column of values that all fit.
 
         Raises:
@@ -151,7 +125,7 @@ class Converter:
         arrays = [pa.array(values, one.type) for values, one in zip(by_column, self._schema, strict=True)]
         return Chunk(pa.RecordBatch.from_arrays(arrays, schema=self._schema), misfits)
 
-    def _fitted(self, value: Json, column: Column) -> Any:
+    def _fitted(self, value: Json, column: EntityColumn) -> Any:
         match column.kind:
             case Kind.TEXT:
                 text = value if isinstance(value, str) else _text(value)
@@ -203,7 +177,7 @@ class Converter:
         return record
 
 
-def _reader(column: Column) -> Callable[[Row], Json]:
+def _reader(column: EntityColumn) -> Callable[[Row], Json]:
     """What takes a column's value out of a row."""
     first, *rest = column.path
     match column.part:

@@ -4,61 +4,15 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+from singer_columnar import settings as sending
 from singer_sdk import typing as th
 
 LARGEST_PAGE: Final = 1250
 """Most rows of a page that the API gives (REST guide, "Pagination")."""
 DEFAULT_PAGE: Final = 1000
-DEFAULT_BATCH_ROWS: Final = 250_000
 DEFAULT_OVERLAP_MINUTES: Final = 5
 LONGEST_OVERLAP_MINUTES: Final = 1440
 DEFAULT_RETRY_AFTER: Final = 60
-FULL_TABLE: Final = "FULL_TABLE"
-INCREMENTAL: Final = "INCREMENTAL"
-
-_BATCH_CONFIG = th.ObjectType(
-    th.Property(
-        "encoding",
-        th.ObjectType(
-            th.Property(
-                "format",
-                th.StringType(allowed_values=["parquet", "jsonl"]),
-                title="Batch format",
-                description="Format of the batch files.",
-            ),
-            th.Property(
-                "compression",
-                th.StringType(allowed_values=["none", "zstd", "snappy", "lz4", "gzip", "brotli"]),
-                title="Batch compression",
-                description="Compression of the batch files; jsonl knows none and gzip.",
-            ),
-        ),
-        title="Batch encoding",
-        description="Format and compression of the batch files.",
-    ),
-    th.Property(
-        "storage",
-        th.ObjectType(
-            th.Property(
-                "root",
-                th.StringType,
-                title="Batch storage root",
-                description="Folder of the batch files, as a path or a URL. Default: $FLEXT_BATCH_ROOT.",
-            ),
-            th.Property(
-                "prefix", th.StringType, title="Batch file prefix", description="Prefix of the batch files' names."
-            ),
-        ),
-        title="Batch storage",
-        description="Where the batch files are written.",
-    ),
-    th.Property(
-        "batch_size",
-        th.IntegerType(minimum=1),
-        title="Batch size",
-        description="Most rows of one batch file; batch_rows when it is not set.",
-    ),
-)
 
 
 def _text(name: str, title: str, description: str, **more: Any) -> th.Property[str]:
@@ -202,29 +156,10 @@ _SENDING: Final = (
     ),
     _number("decimal_scale", "Decimal places", "Digits after the point of decimals, of 38 in all.", 12, 0, 37),
     _number("text_limit", "Longest set text", "Longest JSON text of a set or list; 0 for no limit.", 4000, 0, None),
-    _number("batch_rows", "Rows per batch file", "Most rows of one Parquet file, one BATCH message and one STATE. "
-            "batch_config.batch_size wins when it is set.", DEFAULT_BATCH_ROWS, 1, None),
-    th.Property(
-        "on_misfit",
-        th.StringType(allowed_values=["record", "fail"]),
-        default="record",
-        title="Values that do not fit",
-        description="A row with a value that its field's type does not allow: record sends it as a RECORD with its raw "
-        "value for the target to reject with a reason; fail stops the run.",
-    ),
-    th.Property(
-        "emit_activate_version_messages",
-        th.BooleanType,
-        default=True,
-        title="Emit ACTIVATE_VERSION",
-        description="After the last row of an entity that is read in full, send ACTIVATE_VERSION: it is complete.",
-    ),
-    th.Property(
-        "batch_config",
-        _BATCH_CONFIG,
-        title="Batch configuration",
-        description="Send BATCH messages with files in place of RECORD messages.",
-    ),
+    sending.BATCH_ROWS,
+    sending.ON_MISFIT,
+    sending.EMIT_ACTIVATE_VERSION_MESSAGES,
+    sending.BATCH_CONFIG,
 )  # fmt: skip
 
 CONFIG_JSONSCHEMA: Final[dict[str, Any]] = th.PropertiesList(*_CONNECTION, *_READING, *_SENDING).to_dict()

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-import signal
 from collections.abc import Iterator
 
 import pytest
+from hypothesis import settings
+from singer_columnar.testing import own_signal_handlers
 from tap_wms_server import WmsServer, running_server
+
+settings.register_profile("tap-oracle-wms", deadline=None, database=None)
+settings.load_profile("tap-oracle-wms")
 
 
 @pytest.fixture(autouse=True)
 def _own_signal_handlers() -> Iterator[None]:
     """The SDK's plugins set signal handlers of the whole process; give pytest's back."""
-    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
-    yield
-    for number, handler in before.items():
-        signal.signal(number, handler)
+    with own_signal_handlers():
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -6,6 +6,7 @@ import socket
 from pathlib import Path
 
 import pytest
+from singer_columnar.errors import SettingsError, TapError
 from tap_running import run, sync
 from tap_wms_server import PASSWORD, WmsServer, running_server
 
@@ -16,8 +17,6 @@ from tap_oracle_wms.errors import (
     PageRepeatedError,
     RequestRefusedError,
     ServerFailedError,
-    SettingsError,
-    TapError,
     ThrottledError,
     UnreachableError,
 )

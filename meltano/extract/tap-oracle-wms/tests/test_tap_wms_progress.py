@@ -8,11 +8,12 @@ import signal
 from pathlib import Path
 
 import pytest
-from tap_running import Output, parse, start, sync
+from singer_columnar.errors import SettingsError
+from singer_columnar.testing import Output, parse
+from tap_running import start, sync
 from tap_wms_server import WmsServer
 
 from tap_oracle_wms.dates import parse_date
-from tap_oracle_wms.errors import SettingsError
 
 NOW = dt.datetime(2026, 11, 23, 15, 30, tzinfo=dt.UTC)
 

@@ -6,7 +6,8 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
-from tap_running import batches_in, discover, sync
+from singer_columnar.testing import batches_in
+from tap_running import discover, sync
 from tap_wms_server import WmsServer
 
 MODES = [

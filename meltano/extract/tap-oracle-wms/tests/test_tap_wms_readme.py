@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from singer_columnar.testing import settings_table
 from tap_wms_server import WmsServer
 
 from tap_oracle_wms.settings import CONFIG_JSONSCHEMA
@@ -19,21 +20,9 @@ _README_FILE = Path(__file__).parent.parent / "README.md"
 _README = _README_FILE.read_text(encoding="utf-8")
 
 
-def settings_table() -> str:
-    """The table of settings, as it must stand in the README."""
-    rows = ["| setting | type | default | what it does |", "| --- | --- | --- | --- |"]
-    for name, schema in CONFIG_JSONSCHEMA["properties"].items():
-        kinds = schema["type"] if isinstance(schema["type"], list) else [schema["type"]]
-        kind = ", ".join(kind for kind in kinds if kind != "null") + (" (secret)" if schema.get("secret") else "")
-        default = f"`{json.dumps(schema['default'])}`" if "default" in schema else ""
-        choices = " One of " + ", ".join(f"`{one}`" for one in schema["enum"]) + "." if "enum" in schema else ""
-        rows.append(f"| `{name}` | {kind} | {default} | {schema['description']}{choices} |")
-    return "\n".join(rows)
-
-
 def test_the_settings_table_is_that_of_the_code() -> None:
     """Every setting stands in the README with its type, default and description."""
-    assert settings_table() in _README
+    assert settings_table(CONFIG_JSONSCHEMA) in _README
 
 
 @pytest.mark.process

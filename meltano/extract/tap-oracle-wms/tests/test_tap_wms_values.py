@@ -11,8 +11,9 @@ import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from singer_columnar.columns import Kind
 
-from tap_oracle_wms.columns import Column, Kind, Part, column_from_schema
+from tap_oracle_wms.columns import EntityColumn, Part, entity_column_from_schema
 from tap_oracle_wms.field_types import FieldType, type_of
 from tap_oracle_wms.flattening import columns_of, is_reference
 from tap_oracle_wms.rows import Converter
@@ -61,7 +62,7 @@ def test_a_sample_decides_where_the_name_says_nothing() -> None:
     assert type_of("note", {"type": "text", "max_length": 100_000}) == text(None)
 
 
-def _columns(fields: dict[str, Any], samples: dict[str, Any] | None = None, **more: Any) -> dict[str, Column]:
+def _columns(fields: dict[str, Any], samples: dict[str, Any] | None = None, **more: Any) -> dict[str, EntityColumn]:
     options = {"scale": 3, "dates_as_timestamps": True, "text_limit": 4000, **more}
     return {column.name: column for column in columns_of(fields, samples or {}, **options)}
 
@@ -101,11 +102,11 @@ def test_a_column_is_the_same_after_the_catalog() -> None:
     )  # fmt: skip
 
     for name, column in columns.items():
-        assert column_from_schema(name, json.loads(json.dumps(column.json_schema()))) == column
+        assert entity_column_from_schema(name, json.loads(json.dumps(column.json_schema()))) == column
 
 
 def _chunk(kind: Kind, *values: Any, timezone: str = "UTC", **more: Any) -> Any:
-    column = Column("v", kind, ("v",), **more)
+    column = EntityColumn("v", kind, path=("v",), **more)
     return Converter([column], timezone).chunk([{"v": value} for value in values])
 
 
@@ -180,7 +181,7 @@ def test_no_row_is_lost_whatever_the_server_sends(values: list[Any], kind: Kind)
     chunk = _chunk(kind, *values, scale=3)
 
     assert chunk.batch.num_rows + len(chunk.misfits) == len(values)
-    assert chunk.batch.schema.types == [Column("v", kind, ("v",), scale=3).arrow_type()]
+    assert chunk.batch.schema.types == [EntityColumn("v", kind, path=("v",), scale=3).arrow_type()]
     msgspec.json.encode([misfit.record for misfit in chunk.misfits])
 
 

@@ -7,14 +7,15 @@ from typing import TYPE_CHECKING, Any, Final
 
 import pyarrow as pa
 import pyarrow.compute as pc
+from singer_columnar.chunk import Chunk
 
 from tap_flext_sql.conform import FIRST_DAY, LAST_DAY, conform
-from tap_flext_sql.misfits import Chunk, chunk_from_rows
+from tap_flext_sql.misfits import chunk_from_rows
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from tap_flext_sql.columns import Column
+    from singer_columnar.columns import Column
 
 _DAY_SECONDS: Final = 86_400
 _ERA_DAYS: Final = 146_097

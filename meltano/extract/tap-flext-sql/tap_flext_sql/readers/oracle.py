@@ -14,18 +14,20 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 import pyarrow as pa
 import pyarrow.compute as pc
 import sqlalchemy as sa
+from singer_columnar.columns import MICROSECOND_DIGITS, Column, Kind
+from singer_columnar.errors import SettingsError, TapError
+from singer_columnar.texts import iso_duration
 from sqlalchemy.dialects import oracle
 
-from tap_flext_sql.columns import MICROSECOND_DIGITS, Column, Kind
-from tap_flext_sql.errors import SettingsError, TapError, explain
+from tap_flext_sql.errors import explain
 from tap_flext_sql.query import compile_for, dialect_of, select_count_of_null_keys, select_key_range, select_rows
 from tap_flext_sql.readers.arrow_rows import chunk_from_batch
-from tap_flext_sql.texts import iso_duration
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tap_flext_sql.misfits import Chunk
+    from singer_columnar.chunk import Chunk
+
     from tap_flext_sql.query import Bound, TableQuery
     from tap_flext_sql.source import Source
     from tap_flext_sql.table_ref import TableRef

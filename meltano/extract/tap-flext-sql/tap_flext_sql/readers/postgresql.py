@@ -15,16 +15,18 @@ import adbc_driver_manager
 import adbc_driver_postgresql.dbapi as adbc_postgresql
 import pyarrow as pa
 import sqlalchemy as sa
+from singer_columnar.columns import Column, Kind
+from singer_columnar.errors import TapError
 
-from tap_flext_sql.columns import Column, Kind
-from tap_flext_sql.errors import TapError, explain
+from tap_flext_sql.errors import explain
 from tap_flext_sql.query import compile_for, dialect_of, select_count_of_null_keys, select_key_range, select_rows
 from tap_flext_sql.readers.arrow_rows import chunk_from_batch
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tap_flext_sql.misfits import Chunk
+    from singer_columnar.chunk import Chunk
+
     from tap_flext_sql.query import Bound, TableQuery
     from tap_flext_sql.source import Source
     from tap_flext_sql.table_ref import TableRef

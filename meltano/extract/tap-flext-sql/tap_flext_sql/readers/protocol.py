@@ -8,8 +8,9 @@ if TYPE_CHECKING:
     import datetime as dt
     from collections.abc import Iterator
 
-    from tap_flext_sql.columns import Column
-    from tap_flext_sql.misfits import Chunk
+    from singer_columnar.chunk import Chunk
+    from singer_columnar.columns import Column
+
     from tap_flext_sql.query import TableQuery
     from tap_flext_sql.table_ref import TableRef
 

@@ -6,15 +6,18 @@ import datetime as dt
 from typing import TYPE_CHECKING, Any, Final
 
 import sqlalchemy as sa
+from singer_columnar.errors import TapError
 
-from tap_flext_sql.errors import TapError, explain
-from tap_flext_sql.misfits import Chunk, chunk_from_rows
+from tap_flext_sql.errors import explain
+from tap_flext_sql.misfits import chunk_from_rows
 from tap_flext_sql.query import select_count_of_null_keys, select_key_range, select_rows
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tap_flext_sql.columns import Column
+    from singer_columnar.chunk import Chunk
+    from singer_columnar.columns import Column
+
     from tap_flext_sql.query import TableQuery
     from tap_flext_sql.source import Source
     from tap_flext_sql.table_ref import TableRef

@@ -19,11 +19,13 @@ import msgspec
 import pyarrow as pa
 import pyarrow.compute as pc
 import sqlalchemy as sa
+from singer_columnar.chunk import Chunk
+from singer_columnar.columns import INT64_MIN, Column, Kind
+from singer_columnar.errors import SettingsError, TapError
 
-from tap_flext_sql.columns import INT64_MIN, Column, Kind
 from tap_flext_sql.conform import conform
-from tap_flext_sql.errors import SettingsError, TapError, explain
-from tap_flext_sql.misfits import Chunk, chunk_from_rows
+from tap_flext_sql.errors import explain
+from tap_flext_sql.misfits import chunk_from_rows
 from tap_flext_sql.query import (
     Statement,
     compile_for,

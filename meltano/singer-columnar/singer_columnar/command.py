@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from singer_sdk.plugin_base import SingerCommand
 
-from tap_flext_sql.errors import OutputClosedError, TapError
+from singer_columnar.errors import OutputClosedError, TapError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -1,18 +1,18 @@
 """A column as the wire contract sees it: its kind, its JSON schema and its Arrow type.
 
 One column has one kind, and the kind decides the JSON schema of the SCHEMA message, the value in a RECORD and the
-type in a Parquet file, so that both ways of sending a row mean the same. How a database's own type becomes a kind
-stands in ``sql_types`` and ``sqlite_types``.
+type in a Parquet file, so that both ways of sending a row mean the same. How a source's own type becomes a kind is the
+tap's.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     import pyarrow as pa
 
@@ -45,18 +45,12 @@ class Kind(StrEnum):
     JSON = "json"
 
 
-KEY_KINDS: Final = frozenset(
-    {Kind.INTEGER, Kind.DECIMAL, Kind.EXACT_NUMBER, Kind.DATE, Kind.TIMESTAMP, Kind.TIMESTAMP_TZ, Kind.TEXT}
-)
-"""Kinds whose order in the database is the order of their values, so that they can be a replication key."""
-
-
 @dataclass(frozen=True)
 class Column:
-    """One column of a table.
+    """One column of a stream.
 
     Attributes:
-        name: The column's name as the database's dialect gives it.
+        name: The column's name.
         kind: What it holds.
         nullable: Whether NULL is allowed.
         minimum: Smallest integer of the type (``Kind.INTEGER``).
@@ -65,8 +59,11 @@ class Column:
         scale: Digits after the point (``Kind.DECIMAL``).
         fraction_digits: Fractional digits of a second that the type can hold, up to 9.
         max_length: Longest text in characters, when the type says so.
-        declared: The type's name in the database.
+        declared: The type's name in the source.
     """
+
+    DECLARED_KEYWORD: ClassVar[str] = "x-sql-datatype"
+    """Keyword of the JSON schema for ``declared``."""
 
     name: str
     kind: Kind
@@ -95,7 +92,7 @@ class Column:
         if self.nullable:
             schema["type"] = [*schema["type"], "null"]
         if self.declared:
-            schema["x-sql-datatype"] = self.declared
+            schema[self.DECLARED_KEYWORD] = self.declared
         return schema
 
     def arrow_type(self) -> pa.DataType:
@@ -191,7 +188,7 @@ def column_from_schema(name: str, schema: Mapping[str, Any]) -> Column:
         scale=int(scale) if kind is Kind.DECIMAL else 0,
         fraction_digits=int(schema.get("x-precision", MICROSECOND_DIGITS)),
         max_length=schema.get("maxLength"),
-        declared=str(schema.get("x-sql-datatype", "")),
+        declared=str(schema.get(Column.DECLARED_KEYWORD, "")),
     )
 
 
@@ -213,3 +210,10 @@ def _kind_from_schema(types: set[str], schema: Mapping[str, Any]) -> Kind:
         case "date-time":
             return Kind.TIMESTAMP if schema.get("x-timezone") == NO_ZONE else Kind.TIMESTAMP_TZ
     return Kind.TEXT
+
+
+def arrow_schema(columns: Sequence[Column]) -> pa.Schema:
+    """The Arrow schema of a stream's batches and files."""
+    import pyarrow as pa
+
+    return pa.schema([pa.field(column.name, column.arrow_type()) for column in columns])

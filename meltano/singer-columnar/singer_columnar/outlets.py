@@ -5,9 +5,9 @@ from __future__ import annotations
 import datetime as dt
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
-from tap_flext_sql.landing import ParquetLanding
-from tap_flext_sql.misfits import arrow_schema
-from tap_flext_sql.record_lines import RecordLines, plain_records
+from singer_columnar.columns import arrow_schema
+from singer_columnar.landing import ParquetLanding
+from singer_columnar.record_lines import RecordLines, plain_records
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     import pyarrow as pa
     from singer_sdk.helpers._batch import BaseBatchFileEncoding, BatchConfig
 
-    from tap_flext_sql.columns import Column
-    from tap_flext_sql.misfits import Misfit
+    from singer_columnar.chunk import Misfit
+    from singer_columnar.columns import Column
 
 RECORD_SLICE_ROWS: Final = 10_000
 """Rows of RECORD lines between two STATE messages, and most rows still sent after a stop was asked for."""

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import unquote, urlparse
 
-from tap_oracle_wms.errors import LandingFailedError, SettingsError
+from singer_columnar.errors import LandingFailedError, SettingsError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
