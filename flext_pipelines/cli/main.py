@@ -180,4 +180,8 @@ def report(error: FlextError, *, wants_json: bool) -> int:
         click.echo(f"{click.style('Error:', fg='red', bold=True)} {_sentence(error.reason)}", err=True)
         if error.instruction:
             click.echo(f"{click.style('Next:', fg='cyan')}  {_sentence(error.instruction)}", err=True)
+    from flext_pipelines.errors import RunCancelledError
+
+    if isinstance(error, RunCancelledError):
+        return 130
     return 1 if error.retryable else 2

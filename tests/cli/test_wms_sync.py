@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import re
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -11,6 +13,8 @@ import httpx
 import pytest
 
 from flext_pipelines.cli.main import run
+from flext_pipelines.wms.mock_server.making import make_server
+from flext_pipelines.wms.mock_server.serving import running
 
 FLEXT = Path(sys.executable).with_name("flext")
 
@@ -66,3 +70,31 @@ def test_a_dry_run_names_the_facilities(
     shown = capsys.readouterr().out
     assert all(facility in shown for facility in ("DC01", "DC02", "DC03"))
     assert "Would run: tap-oracle-wms-incremental target-oracle-wms-incremental" in shown
+
+
+@pytest.mark.process
+@pytest.mark.xdist_group("main job")  # runs of the default project wait for each other
+@pytest.mark.timeout(600)
+def test_ctrl_c_ends_the_whole_sync(tmp_path: Path) -> None:
+    """The run under way is cancelled, the facilities behind it are named and not begun."""
+    with running(make_server(orders=40, latency_seconds=0.2)) as server:
+        tap = {"BASE_URL": server.url, "USERNAME": "mock", "PASSWORD": "mock"}
+        env = {
+            **os.environ, "FLEXT_HOME": str(tmp_path / "home"),
+            **{f"TAP_ORACLE_WMS_{name}": value for name, value in tap.items()},
+        }  # fmt: skip
+        argv = [str(FLEXT), "wms", "sync", "--facility", "DC01", "--facility", "DC02"]
+        with subprocess.Popen(argv, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:
+            assert process.stdout is not None
+            told = []
+            for line in process.stdout:
+                told.append(line)
+                if "asking the tap" in line:
+                    process.send_signal(signal.SIGINT)
+                    break
+            told += process.stdout
+
+    assert process.returncode == 130, told
+    assert "not begun: DC02" in told[-2]
+    assert sum(":DC01: started" in line for line in told) == 1
+    assert not any("DC02:" in line for line in told)

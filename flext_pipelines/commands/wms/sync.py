@@ -11,7 +11,7 @@ from pydantic import Field
 
 from flext_pipelines.commands.message import Command, Query
 from flext_pipelines.commands.runs import ExecutePipelineCommand, execute_pipeline
-from flext_pipelines.errors import ConfigError, FlextError, NotFoundError, RunFailedError, UsageError
+from flext_pipelines.errors import ConfigError, FlextError, NotFoundError, RunCancelledError, RunFailedError, UsageError
 from flext_pipelines.meltano.plugin_values import ConfigProblem, ValidationReport
 from flext_pipelines.wms.syncing import (
     PIPELINES,
@@ -107,13 +107,15 @@ def sync_wms(command: SyncWmsCommand, *, runs: Runs, meltano: Project, context: 
 
     Raises:
         UsageError: A facility is named that the project does not know, or with mode ``full``.
+        RunCancelledError: A run was cancelled, as by Ctrl-C; those that would have followed were not launched.
         RunFailedError: Some runs failed; all were tried.
     """
     name = PIPELINES[command.mode]
     pipeline = _pipeline(meltano.catalogue(command.environment), name)
     parts: list[SyncedPart] = []
     blocks: tuple[str, ...] = ()
-    for partition in _partitions(command, pipeline):
+    partitions = _partitions(command, pipeline)
+    for partition in partitions:
         launch = ExecutePipelineCommand(
             pipeline_name=name,
             environment=command.environment,
@@ -127,6 +129,8 @@ def sync_wms(command: SyncWmsCommand, *, runs: Runs, meltano: Project, context: 
         )
         try:
             made = execute_pipeline(launch, runs=runs, meltano=meltano, context=context)
+        except RunCancelledError as error:
+            raise _cancelled(error, parts, partitions[len(parts) :]) from error
         except FlextError as error:
             run = error.details.get("execution_id")
             parts.append(SyncedPart(partition=partition, execution_id=run if isinstance(run, str) else None,
@@ -143,6 +147,14 @@ def sync_wms(command: SyncWmsCommand, *, runs: Runs, meltano: Project, context: 
             {"pipeline": name, "parts": [part.model_dump(mode="json") for part in parts]},
         )
     return SyncReport(mode=command.mode, pipeline=name, parts=tuple(parts), blocks=blocks)
+
+
+def _cancelled(error: RunCancelledError, done: Sequence[SyncedPart], left: Sequence[str | None]) -> RunCancelledError:
+    """The end of the whole sync: whoever stops a run does not want the next one."""
+    waiting = [facility for facility in left[1:] if facility]
+    rest = f"; not begun: {', '.join(waiting)}" if waiting else ""
+    parts = [part.model_dump(mode="json") for part in done]
+    return RunCancelledError(f"{error.reason}{rest}", error.instruction, {**error.details, "parts": parts})
 
 
 def _pipeline(catalogue: ProjectCatalogue, name: str) -> Pipeline:
