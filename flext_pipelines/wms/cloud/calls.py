@@ -134,7 +134,8 @@ class CloudCalls:
 
     def _repeated(self, request: httpx.Request) -> httpx.Response | None:
         """The answer to a call that changes nothing; None for 404."""
-        for attempt in range(self.options.retries + 1):
+        attempt = 0
+        while True:
             last = attempt == self.options.retries
             try:
                 response = self._client.send(request)
@@ -142,25 +143,26 @@ class CloudCalls:
                 ours = of_transport(error, self.options.place, self.options.secrets)
                 if last or not ours.retryable:
                     raise ours from error
-                self.wait(self._pause(attempt))
-                continue
-            if response.status_code == httpx.codes.NOT_FOUND:
-                return None
-            if response.is_success and _is_readable(response):
-                return response
-            ours = (
-                unreadable(response, self.options.place, "JSON")
-                if response.is_success
-                else of_status(response, self.options.place, self.options.secrets)
-            )
-            if last or not ours.retryable:
-                raise ours
-            self._wait_as_asked(response, attempt, ours)
-        raise AssertionError("unreachable: the last attempt returns or raises")
+                self.pause(attempt)
+            else:
+                if response.status_code == httpx.codes.NOT_FOUND:
+                    return None
+                if response.is_success and _is_readable(response):
+                    return response
+                ours = (
+                    unreadable(response, self.options.place, "JSON")
+                    if response.is_success
+                    else of_status(response, self.options.place, self.options.secrets)
+                )
+                if last or not ours.retryable:
+                    raise ours
+                self._wait_as_asked(response, attempt, ours)
+            attempt += 1
 
     def _sent(self, request: httpx.Request) -> httpx.Response:
         """The answer to a call that changes something; repeated only while it certainly did nothing."""
-        for attempt in range(self.options.retries + 1):
+        attempt = 0
+        while True:
             last = attempt == self.options.retries
             try:
                 response = self._client.send(request)
@@ -168,22 +170,22 @@ class CloudCalls:
                 ours = of_transport(error, self.options.place, self.options.secrets)
                 if last or not ours.retryable:
                     raise _nothing_done(ours) from error
-                self.wait(self._pause(attempt))
-                continue
+                self.pause(attempt)
             except httpx.HTTPError as error:
                 raise UnansweredError(
                     of_transport(error, self.options.place, self.options.secrets), over=False
                 ) from error
-            if response.is_success:
-                return response
-            ours = of_status(response, self.options.place, self.options.secrets)
-            if response.status_code >= httpx.codes.INTERNAL_SERVER_ERROR:
-                gateway = response.status_code in {httpx.codes.BAD_GATEWAY, httpx.codes.GATEWAY_TIMEOUT}
-                raise UnansweredError(ours, over=not gateway)
-            if last or response.status_code != httpx.codes.TOO_MANY_REQUESTS:
-                raise ours
-            self._wait_as_asked(response, attempt, ours)
-        raise AssertionError("unreachable: the last attempt returns or raises")
+            else:
+                if response.is_success:
+                    return response
+                ours = of_status(response, self.options.place, self.options.secrets)
+                if response.status_code >= httpx.codes.INTERNAL_SERVER_ERROR:
+                    gateway = response.status_code in {httpx.codes.BAD_GATEWAY, httpx.codes.GATEWAY_TIMEOUT}
+                    raise UnansweredError(ours, over=not gateway)
+                if last or response.status_code != httpx.codes.TOO_MANY_REQUESTS:
+                    raise ours
+                self._wait_as_asked(response, attempt, ours)
+            attempt += 1
 
     def _object(self, response: httpx.Response, *, change: bool = False) -> Row:
         try:

@@ -61,7 +61,8 @@ def perform(
         FlextError: It was refused, or nothing was done.
     """
     doubt = _Doubt(what, key, resendable)
-    for attempt in range(calls.options.retries + 1):
+    attempt = 0
+    while True:
         try:
             return send()
         except UnansweredError as unanswered:
@@ -75,13 +76,13 @@ def perform(
                     raise unanswered.cause from unanswered
                 raise doubt.about(unanswered) from unanswered
             calls.pause(attempt)
+            attempt += 1
         except (ConflictError, InvalidMessageError):
             # The first sending may have been at work still when we looked, and this refusal be of the second.
             found = look_up() if attempt else None
             if found is None:
                 raise
             return found
-    raise AssertionError("unreachable: the last attempt returns or raises")
 
 
 def _looked_up(
