@@ -52,7 +52,7 @@ $(VENV)/.fuzz: requirements-fuzz.lock $(VENV)/.locked
 test: test-unit test-process test-plugins  ## pass every test
 
 test-unit: setup $(VENV)/.ldap  ## the fast tests
-	$(BIN)/python -m pytest -n $(WORKERS) -m "$(FAST)" tests
+	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal -m "$(FAST)" tests
 
 test-process: setup $(VENV)/.ldap $(VENV)/.fuzz  ## the tests that start real processes: Meltano, Dagster, plugins, servers
 	@$(BIN)/flext plugins install all

@@ -7,6 +7,8 @@ import subprocess
 import tomllib
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).resolve().parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 
@@ -21,6 +23,7 @@ def made_without_headers(folder: Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run(argv, cwd=ROOT, capture_output=True, text=True, check=False, timeout=60)
 
 
+@pytest.mark.process
 def test_make_says_what_to_install_where_python_ldap_cannot_be_built(tmp_path: Path) -> None:
     """Without the C headers `make test` names the packages, shows the compiler's reason, and counts nothing as done."""
     done = made_without_headers(tmp_path)

@@ -196,11 +196,11 @@ def test_redaction_never_fails(text: str) -> None:
 def test_redaction_takes_no_time_for_hostile_texts(part: str) -> None:
     """Texts made to mislead a pattern cost milliseconds, not minutes."""
     text = part * (60_000 // len(part)) + "=pass"
-    started = time.perf_counter()
+    started = time.process_time()
 
     redacted_text(text)
 
-    assert time.perf_counter() - started < 2
+    assert time.process_time() - started < 2
 
 
 def test_a_secret_string_in_a_dictionary_is_masked() -> None:

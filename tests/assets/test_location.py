@@ -104,6 +104,7 @@ def test_annotations_that_make_no_sense_are_one_paragraph_too(tmp_path: Path) ->
         load_definitions(_settings(tmp_path))
 
 
+@pytest.mark.process
 def test_a_warm_load_imports_no_meltano_and_starts_nothing(tmp_path: Path) -> None:
     """Each run's process loads the location again, so the second load reads the cache and nothing else."""
     settings = _settings(tmp_path)

@@ -38,6 +38,7 @@ def test_help_lists_every_command_and_imports_none(flext: Shell) -> None:
     assert all(f"  {name} " in answer.out for name in main.COMMANDS)
 
 
+@pytest.mark.process
 def test_help_stays_quick_because_nothing_heavy_is_imported() -> None:
     """A shell that shows its help has imported neither pydantic nor anything below the bus."""
     program = (
@@ -49,6 +50,7 @@ def test_help_stays_quick_because_nothing_heavy_is_imported() -> None:
     assert shown.stdout.splitlines()[-1] == "[]"
 
 
+@pytest.mark.process
 def test_status_imports_no_dagster() -> None:
     """`flext status` reads the run storage without the 0.4 s of importing Dagster."""
     program = (
@@ -70,6 +72,7 @@ def test_every_command_teaches(name: str, command: click.Command) -> None:
     assert isinstance(command, click.Group) or "Examples:" in text
 
 
+@pytest.mark.process
 @pytest.mark.parametrize("flag", ["-h", "--help"])
 def test_both_spellings_of_help_work_everywhere(flag: str) -> None:
     """`-h` is `--help`, also below a group; in a process of its own, as click remembers the option."""
@@ -148,6 +151,7 @@ def test_completion_knows_the_commands() -> None:
     assert {"stop", "status"} == {item.value for item in found}
 
 
+@pytest.mark.process
 def test_the_end_of_work_with_duckdb_is_silent() -> None:
     """What is not looked through for garbage at the exit counts as leaked for DuckDB, which prints 60 lines then."""
     work = "import duckdb; duckdb.sql('SELECT 1').fetchall()"

@@ -98,6 +98,7 @@ def test_correlation_ids_are_unique() -> None:
     assert len(set(made)) == 8000
 
 
+@pytest.mark.process
 def test_correlation_ids_of_a_fork_are_others() -> None:
     """A child that was forked makes other ids than its parent."""
     code = (
@@ -121,6 +122,7 @@ def test_a_context_has_defaults() -> None:
     assert context.on_progress is not None
 
 
+@pytest.mark.process
 def test_the_result_type_is_known_to_mypy(tmp_path: Path) -> None:
     """Mypy knows the type of a result from the message, and refuses a wrong use of it."""
     snippet = tmp_path / "snippet.py"

@@ -206,6 +206,7 @@ def test_the_port_knows_the_places_that_runs_are_given(tmp_path: Path) -> None:
     assert "unresolved_placeholder" not in codes
 
 
+@pytest.mark.process
 def test_the_message_module_is_light() -> None:
     """Messages and their answers need nothing heavier than pydantic."""
     import subprocess

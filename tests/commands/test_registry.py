@@ -293,6 +293,7 @@ def test_every_part_of_a_system_is_in_its_map() -> None:
         assert set(part.HANDLERS) <= {spec.type for spec in specs}
 
 
+@pytest.mark.process
 def test_the_bus_of_the_mission_can_be_built() -> None:
     """Every handler's ports exist: building the bus proves it, and opens nothing."""
     code = "import flext_pipelines as f; bus = f.build_bus(); print(len(bus.specs)); bus.close()"

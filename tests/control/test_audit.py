@@ -218,6 +218,7 @@ def test_checking_does_not_stop_writers(control: ControlDatabase) -> None:
     assert trail.verify().rows == 6
 
 
+@pytest.mark.process
 def test_a_killed_command_stays_visible(control_url: str, control: ControlDatabase) -> None:
     """A process that is killed between the two rows leaves an unfinished command with a dead process."""
     killed = worker.start(control_url, "send", json.dumps({"name": "guest", "manner": "killed"}))

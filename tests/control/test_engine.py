@@ -97,6 +97,7 @@ def test_processes_that_start_at_once_migrate_once(control_url: str) -> None:
     assert (report.intact, report.rows, report.unfinished) == (True, 30, 0)
 
 
+@pytest.mark.process
 def test_a_migrated_database_costs_no_alembic(control_url: str, control: ControlDatabase) -> None:
     """Once a database is at the newest revision, opening it does not import Alembic."""
     with control.reading():
@@ -105,6 +106,7 @@ def test_a_migrated_database_costs_no_alembic(control_url: str, control: Control
     assert worker.finish([worker.start(control_url, "modules", "alembic", "sqlalchemy")]) == ["sqlalchemy"]
 
 
+@pytest.mark.process
 def test_a_fork_gets_its_own_connection(control_url: str) -> None:
     """Parent and child of a fork both go on writing one unbroken chain."""
     assert worker.finish([worker.start(control_url, "fork")]) == ["0"]

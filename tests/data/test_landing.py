@@ -334,6 +334,7 @@ def test_scratch_of_the_dead_goes_and_of_the_living_stays(landing: LandingZone) 
     assert list((landing.root / ".work").iterdir()) == []
 
 
+@pytest.mark.process
 def test_a_full_disk_is_said_and_leaves_nothing(tmp_path: Path) -> None:
     """When a file may not grow any more, the error says so, and nothing half-written remains."""
     code = """
@@ -365,6 +366,7 @@ except StorageFullError as error:
     assert [entry.name for entry in (tmp_path / "orders").iterdir()] == [".lock"]
 
 
+@pytest.mark.process
 def test_a_really_full_file_system_is_said_and_leaves_nothing(tmp_path: Path) -> None:
     """On a file system without room the error is StorageFullError, whichever write meets the end."""
     code = """

@@ -472,6 +472,7 @@ def test_postgresql_refuses_digits_it_cannot_keep(landing: LandingZone, postgres
         load(landing, None, connect(postgres_url), request, tmp_path / "scratch")
 
 
+@pytest.mark.process
 def test_a_duckdb_file_in_use_is_said(tmp_path: Path) -> None:
     """A file that another process has open is UnavailableError with the reason."""
     import subprocess

@@ -6,6 +6,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from flext_pipelines.meltano.file_lock import FileLock, is_free
 
 
@@ -25,6 +27,7 @@ def test_an_exclusive_lock_is_had_once_and_says_by_whom(tmp_path: Path) -> None:
     second.release()
 
 
+@pytest.mark.process
 def test_a_lock_ends_with_the_process_that_holds_it(tmp_path: Path) -> None:
     """Also when that process is killed: nothing of it can go stale."""
     path = tmp_path / "lock"

@@ -85,6 +85,7 @@ def test_a_first_installation_that_fails_leaves_no_venv(project: MeltanoProject)
 STEPS = ("before", "written", "half", "whole")
 
 
+@pytest.mark.process
 @pytest.mark.parametrize("step", STEPS)
 def test_a_change_that_was_killed_is_undone_by_the_next(project: MeltanoProject, step: str) -> None:
     """At whatever point the process is killed, repairing gives back what was there, byte for byte."""

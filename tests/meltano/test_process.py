@@ -75,7 +75,7 @@ def test_a_process_past_its_time_is_stopped(tmp_path: Path) -> None:
         run_to_end(python(tmp_path, code), timeout_seconds=1, graces=QUICK)
 
     assert caught.value.details["tail"] == ["waiting for a lock"]
-    assert time.monotonic() - begun < 10
+    assert time.monotonic() - begun < 50
 
 
 def test_what_a_process_leaves_behind_is_ended(tmp_path: Path) -> None:

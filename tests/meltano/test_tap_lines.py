@@ -60,10 +60,10 @@ def test_a_slow_reader_makes_the_tap_wait(tmp_path: Path) -> None:
 def test_lines_of_a_tap_that_pauses_do_not_wait_for_more(tmp_path: Path) -> None:
     """A tap that writes a batch file every now and then has each one read while it works on the next."""
     begun = time.monotonic()
-    lines = work(tmp_path, "import time; print('one'); print('two'); time.sleep(30)").lines()
+    lines = work(tmp_path, "import time; print('one'); print('two'); time.sleep(120)").lines()
 
     assert [next(lines), next(lines)] == [b"one", b"two"]
-    assert time.monotonic() - begun < 15
+    assert time.monotonic() - begun < 100
     lines.close()
 
 
@@ -140,5 +140,5 @@ def test_an_echo_that_stands_still_does_not_hold_up_the_tap(tmp_path: Path) -> N
     log.close()
 
     assert len(lines) == 20_000
-    assert time.monotonic() - began < 20
+    assert time.monotonic() - began < 55  # the echo would stand still for 60
     for_ever.set()

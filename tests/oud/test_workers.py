@@ -26,6 +26,8 @@ from tests.oud import oid_sample, worker_jobs
 
 ROOT = Path(__file__).parent.parent.parent
 
+pytestmark = pytest.mark.process
+
 
 @pytest.fixture(scope="module")
 def export(tmp_path_factory: pytest.TempPathFactory) -> Path:

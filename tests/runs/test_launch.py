@@ -199,7 +199,7 @@ def test_a_killed_run_has_failed_and_is_marked_by_the_next_command(
     began = time.monotonic()
     next_id = runs.launch("draw_job")
     assert runs.status(next_id).status == "completed"
-    assert time.monotonic() - began < 20
+    assert time.monotonic() - began < 120
     told = runs.status(run_id)
     assert (told.status, told.dagster_status) == ("failed", "FAILURE")
     assert told.error is not None

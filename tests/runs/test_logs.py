@@ -76,9 +76,9 @@ def _median_ms(call: object) -> float:
     assert callable(call)
     times = []
     for _ in range(7):
-        began = time.perf_counter()
+        began = time.process_time()  # not the time that others keep the processor
         call()
-        times.append((time.perf_counter() - began) * 1000)
+        times.append((time.process_time() - began) * 1000)
     return sorted(times)[3]
 
 

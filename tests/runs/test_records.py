@@ -260,6 +260,7 @@ def test_a_server_that_does_not_answer_is_an_error_without_the_password(
         assert "FLEXT_DAGSTER_POSTGRES_URL" in caught.value.instruction
 
 
+@pytest.mark.process
 def test_reading_imports_no_dagster() -> None:
     """The reading side costs no ``import dagster``; neither does the port or the module of messages."""
     code = (

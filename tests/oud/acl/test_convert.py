@@ -263,9 +263,9 @@ def test_a_value_is_converted_as_part_of_its_policy() -> None:
 def test_many_clauses_are_converted_in_time() -> None:
     """Work and text grow with the square of the clauses, not faster."""
     clauses = " ".join(f'by group="cn=g{n},dc=x" ({"browse" if n % 2 else "add"})' for n in range(200))
-    begun = time.perf_counter()
+    begun = time.process_time()
 
     found, _ = several(f"access to entry {clauses} by * (none)", ("dc=com", "access to entry by * (browse, add)"))
 
     assert len(found.acis) > 200
-    assert time.perf_counter() - begun < 30
+    assert time.process_time() - begun < 30

@@ -109,9 +109,10 @@ def test_a_server_that_says_nothing_is_not_waited_for_without_end() -> None:
         with pytest.raises(TimedOutError):
             Directory(DirectoryTarget(url=url, timeout_seconds=0.5, connect_seconds=0.5))
 
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < 60
 
 
+@pytest.mark.process
 def test_what_is_no_ldap_server_is_named() -> None:
     """Something that answers in another language is an error and no traceback."""
     program = (
@@ -160,6 +161,7 @@ def test_whether_a_password_can_be_read_on_the_way_is_known(url: str, start_tls:
     assert DirectoryTarget(url=url, start_tls=start_tls).secured is secured
 
 
+@pytest.mark.process
 def test_without_python_ldap_the_way_to_it_is_told() -> None:
     """The extra is named, and nothing else of the package needs it."""
     program = (
