@@ -35,7 +35,7 @@ from flext_pipelines.commands.message import Context
 from flext_pipelines.commands.wms.operations import CreateShipmentCommand, ProcessReceiptCommand, UpdateInventoryCommand
 from flext_pipelines.settings import Settings
 from flext_pipelines.wms.database import DatabaseBackend
-from flext_pipelines.wms.engine import open_engine
+from flext_pipelines.wms.engine import ONE_BY_ONE, open_engine
 from flext_pipelines.wms.requests import ReceiptLine
 from flext_pipelines.wms.schema import bring_to_head
 from tests.postgres import postgres_server
@@ -120,6 +120,7 @@ def record(url: str, worker: int, count: int) -> list[list[Sent]]:
     engine = sa.create_engine(
         url.replace("postgresql://", "postgresql+psycopg://"),
         connect_args={"cursor_factory": RecordingCursor, "prepare_threshold": 1},
+        execution_options={ONE_BY_ONE: True},
     )
     backend = DatabaseBackend(engine)
     RecordingCursor.sent.clear()
@@ -226,18 +227,19 @@ class Databases:
         engine.dispose()
         with psycopg.connect(server.url(self._template), autocommit=True) as connection:
             for statement in FILLING.split(";"):
-                connection.execute(statement)  # type: ignore[call-overload]  a constant
+                connection.execute(statement)
 
     def copy(self) -> str:
         """The URL of a new copy."""
         name = f"copy_{time.monotonic_ns()}"
         with psycopg.connect(self._server.url("postgres"), autocommit=True) as connection:
-            connection.execute(f"CREATE DATABASE {name} TEMPLATE {self._template}")  # type: ignore[call-overload]  a name of ours
+            connection.execute(f"CREATE DATABASE {name} TEMPLATE {self._template}")
         return self._server.url(name)
 
 
 def _share(hand: list[Took], bus: list[Took], what: str) -> float:
-    return statistics.median(getattr(one, what) / getattr(other, what) for one, other in zip(hand, bus, strict=True))
+    shares = [getattr(one, what) / getattr(other, what) for one, other in zip(hand, bus, strict=True)]
+    return float(statistics.median(shares))
 
 
 def measure(*, quick: bool) -> list[Figure]:

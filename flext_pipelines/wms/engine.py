@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 READING = "wms_reading"
 """The execution option of a connection that only reads: on SQLite it does not wait for a writer."""
 
+ONE_BY_ONE = "wms_one_by_one"
+"""The execution option of an engine for PostgreSQL whose transactions send each statement for itself."""
+
 
 class EngineOptions(Value):
     """What a URL does not say.

@@ -115,11 +115,9 @@ class Outcomes:
         turns = _Turns(self._patience)
         while True:
             transaction: Transaction | None = None
-            claimed = False
             try:
                 with self._database.writing() as transaction:
                     self._claim(transaction, call)
-                    claimed = True
                     answer = work(transaction)
                     transaction.send(KEEP, wanted=call.key, answer_text=answer.model_dump_json())
             except NumbersMissingError as missing:
@@ -129,7 +127,7 @@ class Outcomes:
                 turns.restart()
             except foreign(self._database.engine) as error:
                 told = verdict(error)
-                if told.duplicate and not claimed:
+                if told.duplicate:  # of our key, or of a row of the work: then nothing is kept under the key
                     known = self._known(call, answer_type, own=turns.in_doubt)
                     if known is not None:
                         return known
@@ -161,7 +159,7 @@ class Outcomes:
         """
         try:
             with self._database.writing() as transaction:
-                return transaction.send(FORGET, before=before)
+                return transaction.changed(FORGET, before=before)
         except foreign(self._database.engine) as error:
             raise translate(error, self._database.engine) from error
 

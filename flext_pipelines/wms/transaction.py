@@ -1,8 +1,11 @@
 """Transactions on the warehouse-management database.
 
-Statements are SQLAlchemy Core, compiled once for the database's dialect. For psycopg the compiled text goes straight to
-the driver, which takes our values as they are; through SQLAlchemy's execution a statement would cost twice as much
+Statements are SQLAlchemy Core, compiled once for the database's dialect. On PostgreSQL writes wait for the next
+question or the COMMIT and go out with it (``postgres``): a command has five or six round trips instead of twenty
 (benchmarks/wms_commands.py). SQLite and Oracle need SQLAlchemy's conversion of values and go through it.
+
+So a write that the database refuses may say so at a later statement of its transaction, at the latest at the COMMIT,
+which is then not performed.
 
 What belongs here: sending statements, commit, undo, lost connections. What does not: which statements
 (``statements``), sending a transaction again (``outcomes``).
@@ -13,11 +16,12 @@ from __future__ import annotations
 import os
 import threading
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar, cast
 
 from flext_pipelines.errors import UnavailableError
+from flext_pipelines.postgres import Pipelined, numbered
 from flext_pipelines.wms.again import NumbersMissingError
-from flext_pipelines.wms.engine import READING
+from flext_pipelines.wms.engine import ONE_BY_ONE, READING
 from flext_pipelines.wms.failures import foreign, translate, verdict
 from flext_pipelines.wms.numbers import Numbers
 from flext_pipelines.wms.schema import bring_to_head
@@ -25,13 +29,19 @@ from flext_pipelines.wms.schema import bring_to_head
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
+    from psycopg import Connection as PsycopgConnection
     from sqlalchemy import ClauseElement, Connection, Engine, Executable
+
+    from flext_pipelines.postgres import Numbered
 
     Row = Sequence[Any]
     """What a statement selects, in its order; which types those are is known to the statement only."""
 
 
 R = TypeVar("R")
+
+_SESSION = "flext_pipelined"
+"""Under this name a pooled connection keeps what it has prepared."""
 
 
 class Reader:
@@ -61,6 +71,61 @@ class Reader:
         return found[0] if found else None
 
 
+class Sender(Protocol):
+    """How statements of a transaction come to the database."""
+
+    def rows(self, statement: Executable, values: Mapping[str, object]) -> list[Row]:
+        """What a statement selects."""
+        ...
+
+    def changed(self, statement: Executable, values: Mapping[str, object]) -> int:
+        """How many rows a statement changes."""
+        ...
+
+    def send(self, statement: Executable, values: Sequence[Mapping[str, object]]) -> None:
+        """The same statement for each of several rows, in their order."""
+        ...
+
+
+class _ThroughSqlAlchemy:
+    """Each statement at once, its values converted."""
+
+    __slots__ = ("_connection",)
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def rows(self, statement: Executable, values: Mapping[str, object]) -> list[Row]:
+        return cast("list[Row]", self._connection.execute(statement, values).fetchall())
+
+    def changed(self, statement: Executable, values: Mapping[str, object]) -> int:
+        return self._connection.execute(statement, values).rowcount
+
+    def send(self, statement: Executable, values: Sequence[Mapping[str, object]]) -> None:
+        self._connection.execute(statement, list(values))
+
+
+class _ThroughPipeline:
+    """Writes with the next question, or with the COMMIT."""
+
+    __slots__ = ("_numbered", "_session")
+
+    def __init__(self, session: Pipelined, numbered: Callable[[Executable], Numbered]) -> None:
+        self._session = session
+        self._numbered = numbered
+
+    def rows(self, statement: Executable, values: Mapping[str, object]) -> list[Row]:
+        return cast("list[Row]", self._session.rows(self._numbered(statement), values))
+
+    def changed(self, statement: Executable, values: Mapping[str, object]) -> int:
+        return self._session.changed(self._numbered(statement), values)
+
+    def send(self, statement: Executable, values: Sequence[Mapping[str, object]]) -> None:
+        numbered = self._numbered(statement)
+        for one in values:
+            self._session.send(numbered, one)
+
+
 class Transaction:
     """Statements of one transaction, in order.
 
@@ -68,47 +133,35 @@ class Transaction:
         committing: The COMMIT was sent: if the connection is lost now, only the database knows whether it was kept.
     """
 
-    __slots__ = ("_connection", "_database", "_driver", "_numbered", "committing")
+    __slots__ = ("_database", "_numbered", "_sender", "committing")
 
-    def __init__(self, database: WmsDatabase, connection: Connection) -> None:
+    def __init__(self, database: WmsDatabase, sender: Sender) -> None:
         self._database = database
-        self._connection = connection
-        self._driver: Any = connection.connection.cursor() if database.direct else None
+        self._sender = sender
         self._numbered = 0
         self.committing = False
 
     def rows(self, statement: Executable, **values: object) -> list[Row]:
         """What a statement selects."""
-        if self._driver is None:
-            return cast("list[Row]", self._connection.execute(statement, values).fetchall())
-        text, constants = self._database.prepared(statement)
-        self._driver.execute(text, {**constants, **values})
-        return cast("list[Row]", self._driver.fetchall())
+        return self._sender.rows(statement, values)
 
     def row(self, statement: Executable, **values: object) -> Row | None:
         """The first row that a statement selects, if there is one."""
-        found = self.rows(statement, **values)
+        found = self._sender.rows(statement, values)
         return found[0] if found else None
 
-    def send(self, statement: Executable, **values: object) -> int:
+    def changed(self, statement: Executable, **values: object) -> int:
         """Change rows: how many were changed."""
-        if self._driver is None:
-            return self._connection.execute(statement, values).rowcount
-        text, constants = self._database.prepared(statement)
-        return cast("int", self._driver.execute(text, {**constants, **values}).rowcount)
+        return self._sender.changed(statement, values)
+
+    def send(self, statement: Executable, **values: object) -> None:
+        """Change rows."""
+        self._sender.send(statement, (values,))
 
     def send_many(self, statement: Executable, values: Sequence[Mapping[str, object]]) -> None:
         """The same statement for each of several rows, in their order."""
-        if not values:
-            return
-        if self._driver is None:
-            self._connection.execute(statement, list(values))
-            return
-        text, constants = self._database.prepared(statement)
-        if len(values) == 1:
-            self._driver.execute(text, {**constants, **values[0]})
-        else:
-            self._driver.executemany(text, [{**constants, **one} for one in values] if constants else values)
+        if values:
+            self._sender.send(statement, values)
 
     def numbers(self, count: int) -> Iterator[int]:
         """So many new ids.
@@ -135,7 +188,9 @@ class WmsDatabase:
         self.engine = engine
         self.direct = engine.dialect.driver == "psycopg"
         self.numbers = Numbers()
+        self.pipelined = self.direct and not engine.get_execution_options().get(ONE_BY_ONE)
         self._prepared: dict[Executable, tuple[str, dict[str, object]]] = {}
+        self._numbered: dict[Executable, Numbered] = {}
         self._lock = threading.Lock()
         self._pid = os.getpid()
         self._ready = False
@@ -149,6 +204,13 @@ class WmsDatabase:
             found = self._prepared[statement] = (str(compiled), constants)
         return found
 
+    def numbered(self, statement: Executable) -> Numbered:
+        """A statement as a pipeline sends it; compiled once."""
+        found = self._numbered.get(statement)
+        if found is None:
+            found = self._numbered[statement] = numbered(cast("ClauseElement", statement))
+        return found
+
     @contextmanager
     def writing(self) -> Iterator[Transaction]:
         """A transaction that writes; kept when the block ends, undone when it raises.
@@ -157,11 +219,15 @@ class WmsDatabase:
         connection that was lost is thrown away.
         """
         self._prepare()
+        with self._in_pipeline() if self.pipelined else self._one_by_one() as transaction:
+            yield transaction
+
+    @contextmanager
+    def _one_by_one(self) -> Iterator[Transaction]:
         with self.engine.connect() as connection:
-            transaction: Transaction | None = None
             try:
                 with connection.begin() as begun:
-                    transaction = Transaction(self, connection)
+                    transaction = Transaction(self, _ThroughSqlAlchemy(connection))
                     yield transaction
                     transaction.committing = True
                     begun.commit()
@@ -170,6 +236,29 @@ class WmsDatabase:
                 if verdict(error).lost and not connection.invalidated:
                     connection.invalidate()
                 raise
+
+    @contextmanager
+    def _in_pipeline(self) -> Iterator[Transaction]:
+        pooled = self.engine.raw_connection()
+        try:
+            driver = cast("PsycopgConnection", pooled.driver_connection)
+            session: Pipelined | None = pooled.info.get(_SESSION)
+            if session is None:
+                session = pooled.info[_SESSION] = Pipelined(driver)
+            transaction = Transaction(self, _ThroughPipeline(session, self.numbered))
+            try:
+                session.begin()
+                yield transaction
+                transaction.committing = True
+                session.commit()
+                transaction.committing = False
+            except BaseException as error:
+                session.rollback()
+                if driver.closed or (isinstance(error, foreign(self.engine)) and verdict(error).lost):
+                    pooled.invalidate()
+                raise
+        finally:
+            pooled.close()
 
     def read(self, work: Callable[[Reader], R]) -> R:
         """Ask questions, and once more where the session was lost: reading changes nothing.

@@ -1,0 +1,245 @@
+"""Statements on a PostgreSQL connection of psycopg, sent several at a time through its libpq layer.
+
+A cursor of psycopg works out anew for each statement how it is to be sent, and waits for each answer. Here the text of
+a statement and the order of its values are known once, it is prepared when a session first meets it, and what has no
+answer that somebody needs (writes, BEGIN) waits until the next question or the COMMIT and goes out with it, in libpq's
+pipeline mode: a transaction has as many round trips as it has questions, and one for its end.
+
+A refusal is raised as psycopg's own error at the next question or at the COMMIT, which is then not performed.
+
+What belongs here: sending, and reading answers. What does not: any statement, and what an error means.
+"""
+
+from __future__ import annotations
+
+import itertools
+import select
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from psycopg import Connection
+    from psycopg.pq.abc import PGconn, PGresult
+    from sqlalchemy import ClauseElement
+
+    Values = Sequence[bytes | bytearray | memoryview | None]
+
+_BEGIN, _COMMIT, _ROLLBACK = b"BEGIN", b"COMMIT", b"ROLLBACK"
+_SERIAL = itertools.count(1)
+_REFUSED = {6, 7, 11}
+"""libpq's statuses of an answer that is an error: nonfatal, fatal, and not tried because of one before it."""
+_CANCEL_SECONDS = 2.0
+
+
+class Numbered(NamedTuple):
+    """A statement with numbered parameters.
+
+    Attributes:
+        name: Under which sessions prepare it; no other statement of this process has it.
+        text: SQL with ``$1``, ``$2``, ...
+        order: The names of the values.
+        constants: The values that are part of the statement.
+    """
+
+    name: bytes
+    text: bytes
+    order: tuple[str, ...]
+    constants: Mapping[str, object]
+
+
+def numbered(statement: ClauseElement) -> Numbered:
+    """A statement of SQLAlchemy Core, compiled for PostgreSQL."""
+    from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
+
+    dialect: Any = PGDialect_psycopg
+    compiled = cast("Any", statement.compile(dialect=dialect(paramstyle="numeric_dollar")))
+    constants = {name: value for name, value in compiled.params.items() if value is not None}
+    name = b"flext_%d" % next(_SERIAL)
+    return Numbered(name, str(compiled).encode(), tuple(compiled.positiontup or ()), constants)
+
+
+class Pipelined:
+    """A connection that keeps statements back until an answer is needed. One thread at a time.
+
+    Args:
+        connection: Open; what else is done with it must not be in the midst of one of our transactions.
+    """
+
+    __slots__ = ("_connection", "_formats", "_known", "_pgconn", "_transformer", "_waiting")
+
+    def __init__(self, connection: Connection[Any]) -> None:
+        from psycopg.adapt import PyFormat, Transformer
+
+        self._connection = connection
+        self._pgconn: PGconn = connection.pgconn
+        self._transformer = Transformer(connection)
+        self._formats = [PyFormat.TEXT] * 32
+        self._known: set[bytes] = set()
+        self._waiting: list[tuple[bytes, bytes, Values]] = []
+
+    def begin(self) -> None:
+        """Begin a transaction, with the first statement that is sent."""
+        self._waiting.append((b"", _BEGIN, ()))
+
+    def send(self, statement: Numbered, values: Mapping[str, object]) -> None:
+        """A statement whose answer nobody needs; it goes out with the next one that somebody does."""
+        self._waiting.append((statement.name, statement.text, self._dumped(statement, values)))
+
+    def rows(self, statement: Numbered, values: Mapping[str, object]) -> list[tuple[Any, ...]]:
+        """What a statement selects.
+
+        Raises:
+            psycopg.Error: This one or one before it was refused, or the connection is lost.
+        """
+        self.send(statement, values)
+        result = self._flush()
+        self._transformer.set_pgresult(result)
+        return self._transformer.load_rows(0, result.ntuples, tuple)
+
+    def changed(self, statement: Numbered, values: Mapping[str, object]) -> int:
+        """How many rows a statement changes.
+
+        Raises:
+            psycopg.Error: This one or one before it was refused, or the connection is lost.
+        """
+        self.send(statement, values)
+        return self._flush().command_tuples or 0
+
+    def commit(self) -> None:
+        """Send what waits, and keep it all; nothing where nothing was sent.
+
+        Raises:
+            psycopg.Error: A statement was refused, and nothing was kept; or the connection is lost, and only the
+                database knows.
+        """
+        from psycopg.errors import InFailedSqlTransaction
+
+        if len(self._waiting) == 1 and self._waiting[0][1] is _BEGIN:
+            self._waiting.clear()
+            return
+        self._waiting.append((b"", _COMMIT, ()))
+        if self._flush().command_status != _COMMIT:
+            message = "the transaction was undone: a statement of it had been refused"
+            raise InFailedSqlTransaction(message)
+
+    def rollback(self) -> None:
+        """Drop what waits, and undo what was sent; a connection that cannot even do that is closed."""
+        from psycopg import Error
+        from psycopg.pq import TransactionStatus
+
+        self._waiting.clear()
+        if self._connection.closed or self._pgconn.transaction_status == TransactionStatus.IDLE:
+            return
+        self._waiting.append((b"", _ROLLBACK, ()))
+        with suppress(Error):
+            self._flush()
+
+    def _dumped(self, statement: Numbered, values: Mapping[str, object]) -> Values:
+        """Values as text: which type each has is known to the server from where it stands."""
+        if statement.constants:
+            values = {**statement.constants, **values}
+        wanted = [values[name] for name in statement.order]
+        if len(wanted) > len(self._formats):
+            self._formats = self._formats[:1] * (2 * len(wanted))
+        return self._transformer.dump_sequence(wanted, self._formats[: len(wanted)])
+
+    def _flush(self) -> PGresult:
+        """Send all that waits; the answer to the last of it."""
+        waiting, self._waiting = self._waiting, []
+        pgconn = self._pgconn
+        answers = _Answers(pgconn)
+        try:
+            pgconn.enter_pipeline_mode()
+            answers.read(self._put(waiting), self._known)
+            pgconn.exit_pipeline_mode()
+        except BaseException as error:  # lost, or interrupted in the midst of it: nobody can go on with it
+            self._abandon()
+            if answers.refusal is not None and isinstance(error, Exception):
+                raise self._error(answers.refusal) from error  # what a server says before it hangs up
+            raise
+        if answers.refusal is not None:
+            raise self._error(answers.refusal)
+        return answers.last
+
+    def _put(self, waiting: Sequence[tuple[bytes, bytes, Values]]) -> list[bytes]:
+        """Hand statements to libpq; for each answer to come the name that it prepares, if it does."""
+        pgconn, known = self._pgconn, self._known
+        answers: list[bytes] = []
+        for name, text, values in waiting:
+            if not name:
+                pgconn.send_query_params(text, None)
+            else:
+                if name not in known and name not in answers:
+                    pgconn.send_prepare(name, text)
+                    answers.append(name)
+                pgconn.send_query_prepared(name, values)
+            answers.append(b"")
+        pgconn.pipeline_sync()
+        return answers
+
+    def _abandon(self) -> None:
+        from psycopg import Error
+
+        with suppress(Error):
+            self._connection.cancel_safe(timeout=_CANCEL_SECONDS)
+        self._connection.close()
+
+    @staticmethod
+    def _error(refusal: PGresult) -> BaseException:
+        from psycopg.errors import error_from_result
+
+        return error_from_result(refusal)
+
+
+class _Answers:
+    """The answers to one pipeline, as they come.
+
+    Attributes:
+        last: The last one.
+        refusal: The first that is an error.
+    """
+
+    __slots__ = ("_pgconn", "_poll", "last", "refusal")
+
+    last: PGresult
+
+    def __init__(self, pgconn: PGconn) -> None:
+        self._pgconn = pgconn
+        self._poll = select.poll()
+        self.refusal: PGresult | None = None
+
+    def read(self, prepared: Sequence[bytes], known: set[bytes]) -> None:
+        """Read them all; names whose statement is prepared now go into ``known``."""
+        pgconn = self._pgconn
+        self._poll.register(pgconn.socket, select.POLLIN | select.POLLOUT)
+        while pgconn.flush():  # a server that answers while we send waits until it is read
+            if self._poll.poll()[0][1] & ~select.POLLOUT:
+                pgconn.consume_input()
+        self._poll.modify(pgconn.socket, select.POLLIN)
+        for name in prepared:
+            found = self._next()
+            if found is None:
+                raise _lost()
+            if found.status in _REFUSED:
+                self.refusal = self.refusal or found
+            elif name:
+                known.add(name)
+            else:
+                self.last = found
+            self._next()  # each answer has an end
+        self._next()  # and so has the pipeline
+
+    def _next(self) -> PGresult | None:
+        pgconn = self._pgconn
+        while pgconn.is_busy():
+            self._poll.poll()
+            pgconn.consume_input()
+        return pgconn.get_result()
+
+
+def _lost() -> BaseException:
+    from psycopg import OperationalError
+
+    return OperationalError("the connection ended before the server had answered")
