@@ -54,9 +54,9 @@ def test_more_than_expected_is_refused(warehouse: Warehouse) -> None:
     warehouse.announce("IB1", ("PUMP", 10))
     warehouse.receive(line("PUMP", 6), shipment_nbr="IB1")
 
-    with pytest.raises(OverReceiptError, match=r"expects 10\.000 of item PUMP, and 11\.000 would have come"):
+    with pytest.raises(OverReceiptError, match=r"expects 10 of item PUMP, and 11 would have come"):
         warehouse.receive(line("PUMP", 5), shipment_nbr="IB1")
-    with pytest.raises(OverReceiptError, match=r"expects 0\.000 of item VALVE"):
+    with pytest.raises(OverReceiptError, match=r"expects 0 of item VALVE"):
         warehouse.receive(line("VALVE", 1), shipment_nbr="IB1")
     assert warehouse.stock()[0].on_hand == 6
 

@@ -81,7 +81,7 @@ def test_short_stock_refuses_the_whole(warehouse: Warehouse) -> None:
     warehouse.put("VALVE", "A2", 1)
     warehouse.order("SO1", ("PUMP", 5), ("VALVE", 2))
 
-    with pytest.raises(InsufficientStockError, match=r"needs 2\.000 of VALVE.*1\.000 available") as caught:
+    with pytest.raises(InsufficientStockError, match=r"needs 2 of VALVE.*1 available") as caught:
         warehouse.ship("SO1")
 
     assert caught.value.details["short"] == [
@@ -120,7 +120,7 @@ def test_stock_that_cannot_be_sold_is_left(warehouse: Warehouse) -> None:
     warehouse.correct("PUMP", "Q1", adjustment_qty=5, quarantined=True)
     warehouse.order("SO1", ("PUMP", 1))
 
-    with pytest.raises(InsufficientStockError, match=r"0\.000 available"):
+    with pytest.raises(InsufficientStockError, match="has 0 available"):
         warehouse.ship("SO1")
     assert warehouse.ship("SO1", facility_code="DC02").picks[0].location_barcode == "B1"
 
@@ -151,7 +151,7 @@ def test_chosen_lines_only(warehouse: Warehouse) -> None:
     shipment = warehouse.ship("SO1", lines=[{"seq_nbr": 1, "qty": 4}])
 
     assert [(line.seq_nbr, line.allocated) for line in shipment.lines] == [(1, 4)]
-    with pytest.raises(ConflictError, match=r"has 6\.000 open"):
+    with pytest.raises(ConflictError, match="has 6 open"):
         warehouse.ship("SO1", lines=[{"seq_nbr": 1, "qty": 7}])
     with pytest.raises(NotFoundError, match="no line 3"):
         warehouse.ship("SO1", lines=[{"seq_nbr": 3}])

@@ -11,6 +11,7 @@ from flext_pipelines.wms.cloud.pages import read_all
 from flext_pipelines.wms.cloud.performing import CannotTellError, perform
 from flext_pipelines.wms.cloud.records import required_text, whole
 from flext_pipelines.wms.cloud.stock import Stock, available, stock_of
+from flext_pipelines.wms.quantities import written
 from flext_pipelines.wms.values import CorrectedStock
 
 if TYPE_CHECKING:
@@ -82,8 +83,8 @@ def _target(calls: CloudCalls, request: StockCorrection, before: Sequence[Stock]
     assert target is not None
     if target < max(allocated, _NONE):
         raise InsufficientStockError(
-            f"{request.location_barcode} holds {on_hand} of {request.item_code or request.item_barcode}, of which "
-            f"{allocated} are allocated: {target} would not be enough",
+            f"{request.location_barcode} holds {written(on_hand)} of {request.item_code or request.item_barcode}, of "
+            f"which {written(allocated)} are allocated: {written(target)} would not be enough",
             "Correct the quantity, or have the allocations cancelled first",
             {
                 "url": calls.options.place,

@@ -31,6 +31,7 @@ from flext_pipelines.wms.cloud.records import (
 )
 from flext_pipelines.wms.cloud.statuses import inbound_lines, is_received
 from flext_pipelines.wms.cloud.stock import stock_of
+from flext_pipelines.wms.quantities import written
 from flext_pipelines.wms.values import Receipt, ReceivedLine
 
 if TYPE_CHECKING:
@@ -163,8 +164,9 @@ def _check(calls: CloudCalls, request: ReceiptRequest, came: Sequence[Came], shi
         most = expected[code] * (1 + request.over_receipt_tolerance_percent / 100)
         if received[code] + units > most:
             raise OverReceiptError(
-                f"Shipment {number} expects {expected[code]} of {code}, {received[code]} have come: {units} more are "
-                f"beyond the tolerance of {request.over_receipt_tolerance_percent} %",
+                f"Shipment {number} expects {written(expected[code])} of {code}, {written(received[code])} have come: "
+                f"{written(units)} more are "
+                f"beyond the tolerance of {written(request.over_receipt_tolerance_percent)} %",
                 "Count again, or raise the tolerance",
                 {"shipment_nbr": number, "item_code": code, "expected": str(expected[code]), "qty": str(units)},
             )

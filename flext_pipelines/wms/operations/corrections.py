@@ -19,6 +19,7 @@ from flext_pipelines.wms.operations.stock import (
     know_lots,
     lock_stock_at,
 )
+from flext_pipelines.wms.quantities import written
 from flext_pipelines.wms.tables import AVAILABLE, QUARANTINE
 from flext_pipelines.wms.values import CorrectedStock
 
@@ -120,13 +121,13 @@ def _refuse(stock: Stock, request: StockCorrection, item: Item, change: Decimal,
     where = f"of item {item.code} in location {request.location_barcode}"
     if stock.on_hand + change < 0:
         raise InsufficientStockError(
-            f"There are {stock.on_hand} {where}: {-change} cannot be taken away",
+            f"There are {written(stock.on_hand)} {where}: {written(-change)} cannot be taken away",
             "Count it, and give actual_qty",
             {"on_hand": str(stock.on_hand), "change": str(change)},
         )
     if stock.on_hand + change < stock.allocated:
         raise InsufficientStockError(
-            f"{stock.allocated} {where} are kept for orders: no less can be left",
+            f"{written(stock.allocated)} {where} are kept for orders: no less can be left",
             "Cancel shipments that use it first",
             {"on_hand": str(stock.on_hand), "allocated": str(stock.allocated), "change": str(change)},
         )

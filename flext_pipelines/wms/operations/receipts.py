@@ -16,6 +16,7 @@ from flext_pipelines.wms import statements, status
 from flext_pipelines.wms.operations.corrections import refuse_undated
 from flext_pipelines.wms.operations.masters import Item, Spot, find_items, find_spot
 from flext_pipelines.wms.operations.stock import NOTHING, Ledger, Lot, Place, Stock, Why, know_lots, lock_stock_at
+from flext_pipelines.wms.quantities import written
 from flext_pipelines.wms.tables import AVAILABLE, QUARANTINE
 from flext_pipelines.wms.values import Receipt, ReceivedLine
 
@@ -204,8 +205,9 @@ def _share(
             expected = sum((line.expected or NOTHING for line in lines), NOTHING)
             received = sum((line.received for line in lines), NOTHING) if lines else one.qty
             raise OverReceiptError(
-                f"Shipment {inbound.number} expects {expected} of item {one.item.code}, and {received} would have come"
-                f" (tolerance {request.over_receipt_tolerance_percent} %)",
+                f"Shipment {inbound.number} expects {written(expected)} of item {one.item.code}, and "
+                f"{written(received)} would have come"
+                f" (tolerance {written(request.over_receipt_tolerance_percent)} %)",
                 "Count again; allow more by over_receipt_tolerance_percent, or receive the rest by po_nbr",
                 {"item_code": one.item.code, "expected": str(expected), "received": str(received)},
             )

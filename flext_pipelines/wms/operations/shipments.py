@@ -18,6 +18,7 @@ from flext_pipelines.wms import statements, status
 from flext_pipelines.wms.again import StockMovedError
 from flext_pipelines.wms.operations.masters import find_facility
 from flext_pipelines.wms.operations.stock import NOTHING, Ledger, Stock, Why, lock_stock
+from flext_pipelines.wms.quantities import written
 from flext_pipelines.wms.statements import rows_among
 from flext_pipelines.wms.values import OutboundShipment, Pick, ShippedLine
 
@@ -144,7 +145,8 @@ def _wanted(order_nbr: str, lines: Sequence[OrderLine], request: ShipmentRequest
         qty = line.open if asked.qty is None else asked.qty
         if qty > line.open or not qty:
             raise ConflictError(
-                f"Line {asked.seq_nbr} of order {order_nbr} has {line.open} open; asked for: {asked.qty or 'all'}",
+                f"Line {asked.seq_nbr} of order {order_nbr} has {written(line.open)} open; asked for: "
+                f"{written(asked.qty) if asked.qty else 'all'}",
                 "Ask for no more than is open",
                 {"order_nbr": order_nbr, "seq_nbr": asked.seq_nbr, "open": str(line.open)},
             )
@@ -225,22 +227,23 @@ def _refuse_short(
     order_nbr: str, facility_code: str, wanted: Sequence[Wanted], taken: Sequence[Taken], *, partial: bool
 ) -> None:
     sums = _sums(taken)
-    short = [
-        {
-            "seq_nbr": one.line.seq_nbr, "item_code": one.line.item_code, "requested": str(one.qty),
-            "available": str(sums.get(one.line.id, NOTHING)),
-        }
-        for one in wanted
-        if sums.get(one.line.id, NOTHING) < one.qty
-    ]  # fmt: skip
+    short = [(one, sums.get(one.line.id, NOTHING)) for one in wanted if sums.get(one.line.id, NOTHING) < one.qty]
     if short and (not partial or not taken):
-        first = short[0]
+        first, available = short[0]
+        more = f"; {len(short) - 1} more of its lines short" if len(short) > 1 else ""
         raise InsufficientStockError(
-            f"Order {order_nbr} needs {first['requested']} of {first['item_code']}, and facility {facility_code} has "
-            f"{first['available']} available{f'; {len(short) - 1} more lines are short' if len(short) > 1 else ''}",
+            f"Order {order_nbr} needs {written(first.qty)} of {first.line.item_code}, and facility {facility_code} has "
+            f"{written(available)} available{more}",
             "Wait for stock" if partial else "Allow a partial shipment, or wait for stock",
-            {"order_nbr": order_nbr, "facility_code": facility_code, "short": short},
-        )
+            {
+                "order_nbr": order_nbr, "facility_code": facility_code,
+                "short": [
+                    {"seq_nbr": one.line.seq_nbr, "item_code": one.line.item_code, "requested": str(one.qty),
+                     "available": str(found)}
+                    for one, found in short
+                ],
+            },
+        )  # fmt: skip
 
 
 def _number(transaction: Transaction, given: str | None, shipment_id: int) -> str:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from flext_pipelines.errors import ConflictError
 from flext_pipelines.wms import statements
+from flext_pipelines.wms.quantities import written
 from flext_pipelines.wms.statements import rows_among
 from flext_pipelines.wms.tables import NO_LOT
 
@@ -108,7 +109,8 @@ class Ledger:
         stock.allocated += allocated
         if stock.on_hand > MOST:
             raise ConflictError(
-                f"There would be {stock.on_hand:,f} of one lot in one place, and no more than {MOST:,f} can be kept",
+                f"There would be {written(stock.on_hand)} of one lot in one place, and no more than {written(MOST)} "
+                "can be kept",
                 "Check the quantity and its unit",
                 {"on_hand": str(stock.on_hand), "change": str(on_hand)},
             )
