@@ -78,6 +78,7 @@ def prove(
     place: Callable[[str], str | None] = same,
     renewed: Mapping[Name, Entry] | None = None,
     attribute_of: Callable[[str], str | None] = same,
+    belongs: Mapping[Name, frozenset[Name]] | None = None,
 ) -> ProofReport:
     """Ask both models the same questions.
 
@@ -90,6 +91,8 @@ def prove(
         place: The new DN of an entry or a subject; what has none is not asked about.
         renewed: The entries as the new directory has them, by their old name; without them only names change.
         attribute_of: The new name of an attribute.
+        belongs: The groups to which a subject belongs in the new directory, all by their old names; without it, or for
+            who is not in it, to those of before.
 
     Raises:
         AciSyntaxError: An ``aci`` is none in that dialect.
@@ -98,7 +101,9 @@ def prove(
     moved = renewed or {name: new for name, entry in tree.items() if (new := _moved_entry(entry, place)) is not None}
     parsed = [(dn, parse_aci(text, flavour=flavour)) for dn, text in acis]
     model = AciPolicy(parsed, flavour=flavour, entries={entry.name: entry for entry in moved.values()})
-    askers = [(subject, asker) for subject in subjects if (asker := _moved_subject(subject, place)) is not None]
+    askers = [
+        (subject, asker) for subject in subjects if (asker := _moved_subject(subject, place, belongs or {})) is not None
+    ]
     named = sorted(_named_attributes(policy))
     probes = granted = 0
     counts = {"gained": 0, "lost": 0}
@@ -169,13 +174,16 @@ def _moved_value(value: str, place: Callable[[str], str | None]) -> str:
         return value
 
 
-def _moved_subject(subject: Subject, place: Callable[[str], str | None]) -> Subject | None:
+def _moved_subject(
+    subject: Subject, place: Callable[[str], str | None], belongs: Mapping[Name, frozenset[Name]]
+) -> Subject | None:
     if place is same or subject.anonymous:
         return subject
     dn = place(subject.dn)
     if dn is None:
         return None
-    groups = frozenset(parse_name(found) for group in subject.groups if (found := place(write_name(group))) is not None)
+    before = belongs.get(subject.name, subject.groups)
+    groups = frozenset(parse_name(found) for group in before if (found := place(write_name(group))) is not None)
     return Subject(
         dn, groups, _moved_entry(subject.entry, place) if subject.entry else None, subject.method, subject.ssf,
         subject.ip, subject.host, subject.proxied, subject.superuser, subject.day, subject.time,

@@ -87,8 +87,7 @@ def _named_by(entity: Entity, entries: Mapping[Name, Entry], groups: Groups) -> 
     if entity.kind == "group":
         group = _name_or_root(entity.value)
         if group:
-            member = next((name for name, held in groups.items() if group in held), None)
-            yield (member, groups[member]) if member else (((("cn", "member"),), *group), frozenset({group}))
+            yield _member_of(group, groups)
     pattern = name_pattern(entity.value) if entity.kind == "dn" else None
     if pattern is None or not pattern.name:
         return
@@ -98,6 +97,14 @@ def _named_by(entity: Entity, entries: Mapping[Name, Entry], groups: Groups) -> 
         made_up: Name = ((("cn", "somebody"),), *name)
         below = next((one for one in entries if is_under(one, name) and one != name), made_up)
         yield below, groups.get(below, frozenset())
+
+
+def _member_of(group: Name, groups: Groups) -> tuple[Name, frozenset[Name]]:
+    """A member, one who belongs to it through other groups where there is one; made up where there is none."""
+    are_groups = frozenset(one for held in groups.values() for one in held)
+    members = [(name, held) for name, held in groups.items() if group in held and name not in are_groups]
+    made_up: Name = ((("cn", "member"),), *group)
+    return max(members, key=lambda one: len(one[1]), default=(made_up, frozenset({group})))
 
 
 def _name_or_root(text: str) -> Name:

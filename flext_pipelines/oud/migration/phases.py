@@ -29,6 +29,7 @@ from flext_pipelines.oud.migration.lookup import Written
 from flext_pipelines.oud.migration.memberships import Memberships
 from flext_pipelines.oud.migration.naming import NewNames
 from flext_pipelines.oud.migration.origins import Origins, write_origins
+from flext_pipelines.oud.migration.outside import outside_groups
 from flext_pipelines.oud.migration.plan import ACCESS_FILE, ENTRY_PHASES, GUIDS, PREFIXES, RESETS, EntryPhase
 from flext_pipelines.oud.migration.policy import FoundValue, export_values, root_values
 from flext_pipelines.oud.migration.probing import Probing
@@ -220,6 +221,7 @@ class Phases:
         return Probing(
             values=access.values, complete=access.policy.complete, acis=access.acis,
             names=self.names(written), written=written, origins=Origins(self.tree_folder), source=source,
+            outside=outside_groups(self.parts()),
             samples={int(point): found for point, found in self._kept("samples.json").items()},
             flavour=self.plan.flavour, attribute_of=self.knowledge.attribute, name_of=self.knowledge.name_of,
         )  # fmt: skip

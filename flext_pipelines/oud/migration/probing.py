@@ -25,16 +25,19 @@ from flext_pipelines.oud.migration.figures import Proof
 from flext_pipelines.oud.migration.lookup import Written
 from flext_pipelines.oud.migration.naming import NewNames
 from flext_pipelines.oud.migration.origins import Origins
+from flext_pipelines.oud.migration.outside import MOST_MEMBERS
 from flext_pipelines.oud.migration.source import Source
 
 _DEEPEST = 4
 """Groups within groups that are followed."""
 _MOST_DIFFERENCES = 500
-_MOST_MEMBERS = 3
 _ALWAYS = frozenset({"objectclass", "cn", "uid", "sn", "userpassword", "member", "uniquemember", "owner"})
 _QUOTED = re.compile(r'"[^"]*"')
 _QUOTE = '""'
 _WORDS = re.compile(r"[A-Za-z][A-Za-z0-9-]*")
+
+_Member = tuple[Name, tuple[Name, ...], tuple[Name, ...]]
+"""Somebody, the groups in OID, and those of them in the result."""
 
 
 @dataclass(frozen=True)
@@ -49,6 +52,7 @@ class Probing:
         written: The entries of the result.
         origins: Where they stand in the export.
         source: The export.
+        outside: Groups that are not in the result; see ``outside_groups``.
         samples: Entries below each policy point; see ``sample_below``.
         flavour: The dialect.
         attribute_of: The new name of an attribute.
@@ -62,6 +66,7 @@ class Probing:
     written: Written
     origins: Origins
     source: Source
+    outside: Mapping[Name, Sequence[bytes]]
     samples: Mapping[int, Sequence[int]]
     flavour: Flavour
     attribute_of: Callable[[str], str | None]
@@ -134,10 +139,11 @@ class Probing:
                    for entry, old in zip(ids, records, strict=True)}  # fmt: skip
         new_way = dict.fromkeys(name for entry in renewed.values() for name in _upwards(entry.name))
         held = [one for name in new_way for one in acis.get(name, ())]
-        subjects = subjects_of(policy, entries, self._groups(policy))
+        groups, kept = self._groups(policy)
+        subjects = subjects_of(policy, entries, groups)
         report = prove(
             entries.values(), policy, held, subjects, flavour=self.flavour, place=self.names.suppose,
-            renewed=renewed, attribute_of=self.attribute_of,
+            renewed=renewed, attribute_of=self.attribute_of, belongs=kept,
         )  # fmt: skip
         return report, len(entries)
 
@@ -158,36 +164,56 @@ class Probing:
             found.append(above)
         return [*found, *(self.samples.get(own, ()) if own is not None else ())]
 
-    def _groups(self, policy: OidPolicy) -> dict[Name, frozenset[Name]]:
-        """A few members of each group that the policy names, with those of the groups that they are in."""
-        found: dict[Name, set[Name]] = {}
+    def _groups(self, policy: OidPolicy) -> tuple[dict[Name, frozenset[Name]], dict[Name, frozenset[Name]]]:
+        """The groups of a few members of each group that the policy names: in OID, and those of them in the result."""
+        before: dict[Name, set[Name]] = {}
+        after: dict[Name, set[Name]] = {}
         for directive in policy.directives():
             for clause in directive.clauses:
                 if clause.entity.kind == "group":
-                    for member, groups in self._members(clause.entity.value, (), ()):
-                        found.setdefault(member, set()).update(groups)
-        return {name: frozenset(groups) for name, groups in found.items()}
+                    for member, groups, kept in self._members(clause.entity.value, (), ()):
+                        before.setdefault(member, set()).update(groups)
+                        after.setdefault(member, set()).update(kept)
+        return _frozen(before), _frozen(after)
 
-    def _members(
-        self, dn: str, above: tuple[Name, ...], seen: tuple[int, ...]
-    ) -> Iterator[tuple[Name, tuple[Name, ...]]]:
-        """Members of a group, and of groups in it."""
-        place = self.names.place(dn)
-        entry = self.written.find(place) if place else None
-        if entry is None or entry in seen or len(seen) >= _DEEPEST:
+    def _members(self, dn: str, above: tuple[Name, ...], kept: tuple[Name, ...]) -> Iterator[_Member]:
+        """Members of a group, and of groups in it, whether or not they migrate.
+
+        Args:
+            dn: The group.
+            above: The groups through which it was come by.
+            kept: Those to which its members belong in the result: from the last that is not there down.
+        """
+        try:
+            group = parse_name(dn)
+        except AciSyntaxError:
             return
-        record = self.source.record(self.origins[entry])
-        groups = (*above, parse_name(record.dn_text))
-        members = [*record.values(b"uniquemember"), *record.values(b"member")]
-        for value in members[:_MOST_MEMBERS]:
+        if group in above or len(above) >= _DEEPEST:
+            return
+        members, is_there = self._members_of(dn, group)
+        above, kept = (*above, group), (*kept, group) if is_there else ()
+        for value in members[:MOST_MEMBERS]:
             text = value.decode("utf-8", "surrogateescape")
             try:
                 name = parse_name(text)
             except AciSyntaxError:
                 continue
             if name:
-                yield name, groups
-                yield from self._members(text, groups, (*seen, entry))
+                yield name, above, kept
+                yield from self._members(text, above, kept)
+
+    def _members_of(self, dn: str, group: Name) -> tuple[Sequence[bytes], bool]:
+        """The members of one group as OID had them, and whether the group is in the result."""
+        place = self.names.place(dn)
+        entry = self.written.find(place) if place else None
+        if entry is None:
+            return self.outside.get(group, ()), False
+        record = self.source.record(self.origins[entry])
+        return [*record.values(b"uniquemember"), *record.values(b"member")], True
+
+
+def _frozen(found: Mapping[Name, set[Name]]) -> dict[Name, frozenset[Name]]:
+    return {name: frozenset(groups) for name, groups in found.items()}
 
 
 def _in_turn(kinds: Sequence[Sequence[Name]]) -> Iterator[Name]:

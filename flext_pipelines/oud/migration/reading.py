@@ -30,6 +30,7 @@ from flext_pipelines.oud.ldif.record import Record
 from flext_pipelines.oud.ldif.render import record_bytes
 from flext_pipelines.oud.ldif.spans import Span
 from flext_pipelines.oud.migration.figures import EXAMPLES, NoteCount, PartResult
+from flext_pipelines.oud.migration.outside import OUTSIDE, keep_group
 from flext_pipelines.oud.migration.plan import GUIDS, RESETS
 from flext_pipelines.oud.migration.spool import ACCESS, EXCLUDED, REFERENCES, REJECTS, RESULT, Spool, key_hash
 from flext_pipelines.values import Progress
@@ -138,6 +139,7 @@ class _Part:
         self._access = closing.enter_context((job.folder / ACCESS).open("wb", buffering=1 << 16))
         self._rejects = closing.enter_context((job.folder / REJECTS).open("wb", buffering=1 << 16))
         self._references = closing.enter_context((job.folder / REFERENCES).open("wb", buffering=1 << 18))
+        self._outside = closing.enter_context((job.folder / OUTSIDE).open("wb", buffering=1 << 16))
         excluded = closing.enter_context((job.folder / EXCLUDED).open("w", encoding="utf-8", newline=""))
         self._excluded = csv.writer(excluded, lineterminator="\n")
         self._side_files: dict[str, TextIOWrapper] = {}
@@ -164,7 +166,9 @@ class _Part:
             elif isinstance(outcome, Excluded):
                 self._counts["excluded"][outcome.code] += 1
                 self._excluded.writerow((record.line, outcome.code, outcome.text, _shown(record.dn)))
+                keep_group(record, self._outside)
             else:
+                keep_group(record, self._outside)
                 self._reject(RejectedRecord(record.line, outcome.code, outcome.text, record.raw))
             if outcome.access:
                 self._keep_access(outcome.access, record.line)

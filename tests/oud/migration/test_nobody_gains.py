@@ -98,6 +98,23 @@ def test_members_whom_oud_does_not_see_stay_denied(tmp_path: Path, records: list
     assert "access-left-out" in needs_of(tmp_path / "out")
 
 
+def test_the_proof_asks_for_members_of_groups_that_are_left_out(tmp_path: Path) -> None:
+    """Who belonged to a group through one that does not migrate is asked for, and what is lost is told of that one."""
+    inner = group("inner", [ADA], f"cn=OracleContext,{BASE}")
+    outer = group("outer", [f"cn=inner,cn=OracleContext,{BASE}"])
+    policy = [
+        f'orclaci: access to attr=(sn) by group="cn=outer,{BASE}" (read)',
+        "orclaci: access to entry by * (browse)",
+    ]
+
+    migrated(tmp_path, [domain(*policy), unit("ou=people"), person("ada", PEOPLE), CONTEXT, inner, outer])
+
+    proof = report_in(tmp_path / "out").proof
+    lost = {one.subject for one in proof.differences if (one.kind, one.right, one.attribute) == ("lost", "read", "sn")}
+    assert any(who.startswith(f"{ADA} as member of ") for who in lost)
+    assert proof.holds
+
+
 def test_members_whom_oud_sees_are_denied_as_a_group(tmp_path: Path) -> None:
     """Groups in groups, circles and members that never were there change nothing."""
     denial = f'orclaci: access to attr=(*) by group="cn=denied,{BASE}" (none) by * (read)'
