@@ -12,6 +12,7 @@ import sqlalchemy as sa
 from pydantic import SecretStr
 
 from flext_pipelines.control.engine import ControlDatabase
+from flext_pipelines.control.idempotency import IdempotencyKeys
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -53,3 +54,9 @@ def tamper(control: ControlDatabase) -> Callable[..., None]:
                 connection.exec_driver_sql(statement)
 
     return run
+
+
+@pytest.fixture
+def store(control: ControlDatabase) -> IdempotencyKeys:
+    """A key store whose waiters give up after a minute, with a lease of half a second."""
+    return IdempotencyKeys(control, wait_seconds=60, lease_seconds=0.5)

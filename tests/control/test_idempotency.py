@@ -2,60 +2,23 @@
 
 from __future__ import annotations
 
-import json
-import logging
-import signal
 import threading
 import time
 from typing import TYPE_CHECKING
 
 import pytest
-import sqlalchemy as sa
 
-from flext_pipelines.control import idempotency
 from flext_pipelines.control.idempotency import IdempotencyKeys, Once
 from flext_pipelines.control.processes import this_process
-from flext_pipelines.control.tables import keys
 from flext_pipelines.errors import (
     AlreadyRunningError,
     IdempotencyConflictError,
     NotFoundError,
-    OutcomeNotSavedError,
-    UnavailableError,
 )
-from tests.control import worker
+from tests.control.keyed import hold, never, rows, run
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from pathlib import Path
-
     from flext_pipelines.control.engine import ControlDatabase
-
-
-@pytest.fixture
-def store(control: ControlDatabase) -> IdempotencyKeys:
-    """A key store whose waiters give up after a minute, with a lease of half a second."""
-    return IdempotencyKeys(control, wait_seconds=60, lease_seconds=0.5)
-
-
-def run(
-    store: IdempotencyKeys,
-    perform: Callable[[], str] = lambda: '"done"',
-    *,
-    key: str = "k",
-    message: str = "data.Load",
-    payload: str = "{}",
-) -> Once:
-    return store.run_once(key=key, message=message, payload=payload, perform=perform)
-
-
-def never() -> str:
-    pytest.fail("this must not be performed")
-
-
-def rows(control: ControlDatabase) -> list[dict[str, object]]:
-    with control.reading() as connection:
-        return [dict(row) for row in connection.execute(sa.select(keys).order_by(keys.c.key)).mappings()]
 
 
 def test_the_first_result_is_given_again(store: IdempotencyKeys) -> None:
@@ -227,247 +190,6 @@ def test_waiting_has_an_end(control: ControlDatabase) -> None:
     thread.join()
     assert caught.value.retryable
     assert caught.value.details["process"] == str(this_process())
-
-
-def greeting(book: Path, *, manner: str = "polite", seconds: float = 0) -> str:
-    return json.dumps(
-        {"name": "guest", "book": str(book), "idempotency_key": "k", "manner": manner, "seconds": seconds}
-    )
-
-
-@pytest.mark.process
-def test_two_processes_at_once_perform_once(control_url: str, tmp_path: Path) -> None:
-    """Real processes with one key: one performs, the other waits and has its result."""
-    book = tmp_path / "book"
-    payload = greeting(book, seconds=0.7)
-
-    printed = worker.finish([worker.start(control_url, "send", payload) for _ in range(3)])
-
-    answers = [line.rsplit(" ", 3) for line in printed]
-    assert len({tuple(answer[:2]) for answer in answers}) == 1
-    assert sorted(answer[2] for answer in answers) == ["False", "True", "True"]
-    assert book.read_text().splitlines() == ["guest by worker"]
-
-
-@pytest.mark.process
-def test_a_killed_holder_is_taken_over(control_url: str, control: ControlDatabase, tmp_path: Path) -> None:
-    """When the process that holds a key is killed, a waiter takes over at once and learns of the dead attempt."""
-    book = tmp_path / "book"
-    payload = greeting(book, seconds=1)
-    first = worker.start(control_url, "send", payload)
-    while not book.exists():
-        time.sleep(0.02)
-    second = worker.start(control_url, "send", payload)
-    time.sleep(0.3)
-
-    first.send_signal(signal.SIGKILL)
-    first.communicate()
-    (printed,) = worker.finish([second])
-
-    assert printed.split()[-2:] == ["False", "1"]
-    assert book.read_text().splitlines() == ["guest by worker"] * 2
-    with control.reading() as connection:
-        notes = connection.exec_driver_sql("SELECT note FROM control_audit WHERE kind = 'ended'").scalars().all()
-    assert notes == ["1 earlier attempt(s) with this idempotency key died without an outcome"]
-
-
-def hold(control: ControlDatabase, process: str, *, beat: int = 0) -> None:
-    """A row as a holder leaves it while at work."""
-    import hashlib
-
-    row = {
-        "key": "k", "message": "data.Load", "fingerprint": hashlib.sha256(b"data.Load\0{}").hexdigest(),
-        "token": "theirs", "process": process, "unfinished": 0, "beat": beat, "begun_at": 1, "ended_at": None,
-        "result": None,
-    }  # fmt: skip
-    with control.writing() as writing:
-        writing.execute(sa.insert(keys), row)
-
-
-def test_a_silent_holder_elsewhere_is_taken_over_after_its_lease(
-    store: IdempotencyKeys, control: ControlDatabase
-) -> None:
-    """A holder on another machine whose heartbeat stands still for a whole lease counts as dead."""
-    hold(control, str(this_process()._replace(world="another-machine")))
-    started = time.monotonic()
-
-    once = run(store)
-
-    assert once == Once('"done"', replayed=False, unfinished_attempts=1)
-    assert time.monotonic() - started >= 0.5
-
-
-def test_a_beating_holder_elsewhere_is_waited_for(control: ControlDatabase) -> None:
-    """A holder on another machine whose heartbeat moves is not taken over, however long its work lasts."""
-    store = IdempotencyKeys(control, wait_seconds=60, lease_seconds=1.5)  # a busy machine may keep a beat back
-    hold(control, str(this_process()._replace(world="another-machine")))
-    stop = threading.Event()
-
-    def beat() -> None:
-        until = time.monotonic() + 2
-        while time.monotonic() < until:
-            with control.writing() as writing:
-                writing._driver.execute("UPDATE control_keys SET beat = beat + 1")
-            stop.wait(0.05)
-        with control.writing() as writing:
-            writing._driver.execute("UPDATE control_keys SET result = '7', ended_at = 5")
-
-    thread = threading.Thread(target=beat)
-    thread.start()
-    once = run(store, never)
-    thread.join()
-
-    assert once == Once("7", replayed=True, unfinished_attempts=0)
-
-
-def test_a_holder_beats_while_at_work(store: IdempotencyKeys, control: ControlDatabase) -> None:
-    """While a command is at work its key's counter goes up several times per lease."""
-    seen: list[int] = []
-
-    def perform() -> str:
-        deadline = time.monotonic() + 60
-        while (beat := int(str(rows(control)[0]["beat"]))) < 2 and time.monotonic() < deadline:
-            time.sleep(0.02)
-        seen.append(beat)
-        return "1"
-
-    run(store, perform)
-
-    assert seen[0] >= 2
-
-
-def test_the_heartbeat_ends_with_the_work(store: IdempotencyKeys) -> None:
-    """No thread is left when no key is held."""
-    run(store)
-    deadline = time.monotonic() + 60
-
-    while any(thread.name == "flext-heartbeat" for thread in threading.enumerate()):
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
-
-
-def test_an_attempt_of_this_process_that_is_not_at_work_is_taken_over(
-    store: IdempotencyKeys, control: ControlDatabase
-) -> None:
-    """A row that this very process left behind is not waited for."""
-    hold(control, str(this_process()))
-
-    assert run(store).unfinished_attempts == 1
-
-
-def test_a_taken_over_holder_says_so(
-    store: IdempotencyKeys, control: ControlDatabase, caplog: pytest.LogCaptureFixture
-) -> None:
-    """A holder that stood still, was taken over and then went on, reports that it may have happened twice."""
-
-    def perform() -> str:
-        with control.writing() as writing:
-            writing._driver.execute("UPDATE control_keys SET token = 'taken', result = '2', ended_at = 5")
-        return "1"
-
-    with caplog.at_level(logging.ERROR):
-        once = run(store, perform)
-
-    assert once.result == "1"
-    assert "may have been done twice" in caplog.text
-    assert run(store, never).result == "2"
-
-
-class Flaky:
-    """The control database, away for some of its writers' calls.
-
-    The real one behind it does everything else: a fake for the one thing that cannot be had on demand.
-    """
-
-    def __init__(self, database: ControlDatabase, failures: int) -> None:
-        self._database = database
-        self._failures = failures
-        self.armed = False
-
-    def __getattr__(self, name: str) -> object:
-        if name == "writing" and self.armed and self._failures:
-            self._failures -= 1
-            raise UnavailableError("The control database does not answer")
-        return getattr(self._database, name)
-
-
-@pytest.mark.parametrize("failures", [1, 2])
-def test_a_result_is_kept_although_the_database_was_away(
-    control: ControlDatabase, monkeypatch: pytest.MonkeyPatch, failures: int
-) -> None:
-    """A database that is away for a moment after the work does not make the work undone."""
-    monkeypatch.setattr(idempotency, "_SAVE_PAUSES", (0.01, 0.01))
-    flaky = Flaky(control, failures)
-    store = IdempotencyKeys(flaky)  # type: ignore[arg-type]  # it is one for every call but the failing ones
-
-    def perform() -> str:
-        flaky.armed = True
-        return "1"
-
-    assert run(store, perform).result == "1"
-    assert run(store, never).replayed
-
-
-def test_a_result_that_cannot_be_kept_is_told(control: ControlDatabase, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Work that was done but not recorded is a permanent error that warns of doing it again."""
-    monkeypatch.setattr(idempotency, "_SAVE_PAUSES", (0.01,))
-    flaky = Flaky(control, 9)
-    store = IdempotencyKeys(flaky)  # type: ignore[arg-type]  # it is one for every call but the failing ones
-
-    def perform() -> str:
-        flaky.armed = True
-        return "1"
-
-    with pytest.raises(OutcomeNotSavedError, match="was performed") as caught:
-        run(store, perform)
-
-    assert not caught.value.retryable
-
-
-def test_an_error_stays_the_one_that_is_seen(control: ControlDatabase) -> None:
-    """When the key of a failed command cannot be released either, the command's own error is raised."""
-    flaky = Flaky(control, 9)
-    store = IdempotencyKeys(flaky)  # type: ignore[arg-type]  # it is one for every call but the failing ones
-
-    def perform() -> str:
-        flaky.armed = True
-        raise NotFoundError("no such stream")
-
-    with pytest.raises(NotFoundError, match="no such stream") as caught:
-        run(store, perform)
-
-    assert "could not be released" in caught.value.__notes__[0]
-
-
-def _lose_the_keys(control: ControlDatabase) -> None:
-    with control.writing() as writing:
-        writing._driver.execute("ALTER TABLE control_keys RENAME TO control_keys_gone")
-
-
-def test_a_result_that_can_never_be_kept_is_told_too(control: ControlDatabase, store: IdempotencyKeys) -> None:
-    """A refusal of the database that no patience mends does not make the work undone either."""
-
-    def perform() -> str:
-        _lose_the_keys(control)
-        return "1"
-
-    with pytest.raises(OutcomeNotSavedError, match="was performed"):
-        run(store, perform)
-
-
-def test_an_error_stays_the_one_that_is_seen_whatever_the_database_says(
-    control: ControlDatabase, store: IdempotencyKeys
-) -> None:
-    """A key that can never be released does not hide why the command failed."""
-
-    def perform() -> str:
-        _lose_the_keys(control)
-        raise NotFoundError("no such stream")
-
-    with pytest.raises(NotFoundError, match="no such stream") as caught:
-        run(store, perform)
-
-    assert "could not be released" in caught.value.__notes__[0]
 
 
 def test_old_results_are_forgotten(control: ControlDatabase) -> None:

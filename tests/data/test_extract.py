@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gzip
 import json
 from decimal import Decimal
 from pathlib import Path
@@ -15,30 +14,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from flext_pipelines.data.bookmarks import watermark_of, watermark_state
-from flext_pipelines.data.conditions import Condition, keep
-from flext_pipelines.data.extract import Extraction, extract
-from flext_pipelines.data.extract_request import ExtractRequest
+from flext_pipelines.data.conditions import Condition
 from flext_pipelines.data.singer import SingerReader
-from flext_pipelines.errors import ExtractFailedError, FlextError, NotFoundError, UsageError
+from flext_pipelines.errors import ExtractFailedError, FlextError, NotFoundError
+from tests.data.extracting import ROWS, run
 from tests.data.samples import ScriptedTap, line, record, rows_of, schema, state
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from flext_pipelines.data.landing import LandingZone
-
-ROWS = [
-    record(id=1, status="new", amount="1.10", updated="2026-01-01T00:00:00Z"),
-    record(id=2, status="old", amount="99999999.99", updated="2026-01-02T03:00:00.123456+01:00"),
-    record(id=3, status=None, amount=None, updated=None),
-]
-
-
-def run(landing: LandingZone, tap: ScriptedTap | Iterable[bytes], **fields: Any) -> Extraction:
-    """Extract the orders."""
-    scripted = tap if isinstance(tap, ScriptedTap) else ScriptedTap(tap)
-    wanted = {"dataset": "orders", "tap": "tap-x", "stream": "orders", "mode": "full", **fields}
-    return extract(landing, ExtractRequest(**wanted), scripted)
 
 
 def test_records_become_exact_columns(landing: LandingZone) -> None:
@@ -306,97 +289,6 @@ def test_the_same_key_gives_the_first_answer(landing: LandingZone) -> None:
     assert again == first.model_copy(update={"already_done": True})
 
 
-def batch(folder: Path, name: str, table: pa.Table) -> bytes:
-    """Write a Parquet batch and give its message."""
-    pq.write_table(table, folder / name)
-    encoding = {"format": "parquet", "compression": "zstd"}
-    return line(type="BATCH", stream="orders", encoding=encoding, manifest=[(folder / name).as_uri()])
-
-
-COLUMNS: list[tuple[str, pa.DataType]] = [
-    ("id", pa.int64()),
-    ("status", pa.string()),
-    ("amount", pa.decimal128(12, 2)),
-    ("updated", pa.timestamp("us", "UTC")),
-]
-ARROW = pa.schema(COLUMNS)
-
-
-def orders(*ids: int) -> pa.Table:
-    """Orders as Arrow."""
-    rows = [{"id": number, "status": "s", "amount": Decimal(number), "updated": None} for number in ids]
-    return pa.Table.from_pylist(rows, ARROW)
-
-
-def test_batch_files_become_parts_as_they_are(landing: LandingZone) -> None:
-    """A Parquet batch is not read row by row: its very bytes become the part."""
-    written: list[bytes] = []
-
-    def lines(folder: Path) -> Iterable[bytes]:
-        yield schema()
-        for number in (1, 2):
-            message = batch(folder, f"b{number}.parquet", orders(number, number + 10))
-            written.append((folder / f"b{number}.parquet").read_bytes())
-            yield message
-            yield state(f"w{number}")
-
-    found = run(landing, ScriptedTap(lines))
-
-    assert [Path(file).read_bytes() for file in found.files] == written
-    assert [row["id"] for row in rows_of(landing, found.reference)] == [1, 11, 2, 12]
-    assert found.watermark == "w2"
-
-
-def test_conditions_and_limits_apply_to_batches(landing: LandingZone) -> None:
-    """Batches are filtered and cut like records."""
-    tap = ScriptedTap(lambda folder: [schema(), batch(folder, "a.parquet", orders(1, 2, 3, 4)), state("w")])
-
-    found = run(landing, tap, conditions=(Condition(column="id", operator=">", value=1),), max_records=2)
-
-    assert [row["id"] for row in rows_of(landing, found.reference)] == [2, 3]
-    assert (found.limited, found.watermark) == (True, None)
-
-
-def test_json_line_batches_are_read(landing: LandingZone) -> None:
-    """Batches of the SDK's own kind, gzipped JSON lines, are converted like records."""
-
-    def lines(folder: Path) -> Iterable[bytes]:
-        path = folder / "b.jsonl.gz"
-        path.write_bytes(gzip.compress(b'{"id": 1, "amount": "2.50"}\n{"id": "x"}\n'))
-        encoding = {"format": "jsonl", "compression": "gzip"}
-        yield schema()
-        yield line(type="BATCH", stream="orders", encoding=encoding, manifest=[path.as_uri()])
-
-    found = run(landing, ScriptedTap(lines))
-
-    assert (found.rows, found.rejected) == (1, 1)
-
-
-@pytest.mark.parametrize("outside", ["/etc/hostname", "../../x.parquet", "http://example.invalid/x", "missing.parquet"])
-def test_batch_files_outside_their_folder_are_refused(landing: LandingZone, outside: str) -> None:
-    """A tap cannot make us take files from elsewhere, nor files that are not there."""
-
-    def lines(folder: Path) -> Iterable[bytes]:
-        url = outside if "://" in outside else (folder / outside).as_uri()
-        yield schema()
-        yield line(type="BATCH", stream="orders", encoding={"format": "parquet"}, manifest=[url])
-
-    with pytest.raises(ExtractFailedError):
-        run(landing, ScriptedTap(lines))
-
-
-def test_a_batch_that_breaks_off_is_said(landing: LandingZone) -> None:
-    """A Parquet file that is not whole fails the extraction."""
-
-    def lines(folder: Path) -> Iterable[bytes]:
-        message = batch(folder, "a.parquet", orders(1))
-        (folder / "a.parquet").write_bytes((folder / "a.parquet").read_bytes()[:-20])
-        return [schema(), message]
-
-    with pytest.raises(ExtractFailedError, match="cannot be read as parquet"):
-        run(landing, ScriptedTap(lines))
-
-
 def test_a_fat_record_arrives(landing: LandingZone) -> None:
     """A record of 50 MB is a row like any other."""
     found = run(landing, [schema(), record(id=1, status="x" * 50_000_000), record(id=2)])
@@ -438,49 +330,6 @@ def test_other_formats_hold_the_same_exact_rows(landing: LandingZone, form: Any)
         case "avro":
             with path.open("rb") as file:
                 assert list(fastavro.reader(file)) == rows_of(landing, found.reference)
-
-
-@pytest.mark.parametrize(
-    ("condition", "ids"),
-    [
-        ({"column": "id", "operator": "=", "value": 2}, [2]),
-        ({"column": "id", "operator": "!=", "value": 2}, [1, 3]),
-        ({"column": "id", "operator": "in", "values": (1, 3)}, [1, 3]),
-        ({"column": "status", "operator": "not_in", "values": ("new",)}, [2]),
-        ({"column": "status", "operator": "is_null"}, [3]),
-        ({"column": "status", "operator": "is_not_null"}, [1, 2]),
-        ({"column": "status", "operator": "starts_with", "value": "n"}, [1]),
-        ({"column": "status", "operator": "contains", "value": "' OR 1=1 --"}, []),
-        ({"column": "amount", "operator": ">=", "value": "1.10"}, [1, 2]),
-        ({"column": "updated", "operator": ">", "value": "2026-01-01T12:00:00"}, [2]),
-        ({"column": "updated", "operator": "<=", "value": "2026-01-01T00:00:00+00:00"}, [1]),
-    ],
-)
-def test_conditions_keep_the_rows_that_meet_them(
-    landing: LandingZone, condition: dict[str, Any], ids: list[int]
-) -> None:
-    """Each operator compares by the column's own type; a value is never a piece of a query."""
-    found = run(landing, [schema(), *ROWS], conditions=(Condition.model_validate(condition),))
-
-    assert [row["id"] for row in rows_of(landing, found.reference)] == ids
-    assert found.filtered == 3 - len(ids)
-
-
-@pytest.mark.parametrize(
-    "condition",
-    [
-        {"column": "nope", "operator": "is_null"},
-        {"column": "id", "operator": ">", "value": "1; DROP TABLE x"},
-        {"column": "id", "operator": "contains", "value": "1"},
-        {"column": "updated", "operator": ">", "value": "soon"},
-    ],
-)
-def test_conditions_that_do_not_fit_are_refused(condition: dict[str, Any]) -> None:
-    """A column that is not there, or a value of another kind, is a mistake of the caller."""
-    rows = pa.RecordBatch.from_pylist(orders(1).to_pylist(), ARROW)
-
-    with pytest.raises(UsageError):
-        keep(rows, [Condition.model_validate(condition)])
 
 
 def test_errors_of_extraction_are_of_the_tree() -> None:
