@@ -5,8 +5,10 @@ What belongs here: how a value looks. What does not: which values a command show
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 from collections.abc import Mapping
+from decimal import Decimal
 from typing import TYPE_CHECKING
 
 import click
@@ -56,7 +58,8 @@ def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[object]], 
 
     drawn = Table(title=title or None, box=box.SIMPLE_HEAD, title_justify="left", pad_edge=False)
     for index, column in enumerate(columns):
-        numeric = all(isinstance(row[index], (int, float)) or row[index] is None for row in rows)
+        known = [row[index] for row in rows if row[index] is not None]
+        numeric = bool(known) and all(isinstance(value, (int, float, Decimal)) for value in known)
         drawn.add_column(column, justify="right" if numeric else "left", overflow="fold")
     for row in rows:
         drawn.add_row(*(Text(shown(cell), style=STATUS_COLOURS.get(str(cell), "")) for cell in row))
@@ -73,7 +76,7 @@ def fields(values: Mapping[str, object]) -> None:
 
 
 def shown(value: object) -> str:
-    """One cell: thousands apart, seconds with two digits, nothing as a dash, a structure as JSON."""
+    """One cell: thousands apart, seconds with two digits, times to the second, nothing as a dash, others as JSON."""
     if value is None or value == "":
         return "-"
     if isinstance(value, bool):
@@ -82,6 +85,10 @@ def shown(value: object) -> str:
         return f"{value:,}"
     if isinstance(value, float):
         return f"{value:,.2f}"
+    if isinstance(value, Decimal):
+        return f"{value.normalize():,f}"
+    if isinstance(value, dt.datetime):
+        return value.isoformat(" ", "seconds")
     if isinstance(value, (list, tuple)):
         return ", ".join(shown(item) for item in value) or "-"
     if isinstance(value, Mapping):
@@ -103,8 +110,6 @@ def duration(seconds: float | None) -> str:
 
 def moment(timestamp: object) -> str:
     """A point in time in the reader's own zone, to the second."""
-    import datetime as dt
-
     if isinstance(timestamp, (int, float)):
         timestamp = dt.datetime.fromtimestamp(timestamp, dt.UTC)
     if isinstance(timestamp, str):

@@ -12,8 +12,6 @@ import click
 from flext_pipelines.cli import output
 
 if TYPE_CHECKING:
-    from decimal import Decimal
-
     from flext_pipelines.wms.values import (
         CommandOutcome,
         CorrectedStock,
@@ -25,24 +23,29 @@ if TYPE_CHECKING:
         WmsHealth,
     )
 
-
-def quantity(value: Decimal | None) -> str:
-    """A quantity without the zeros behind its last digit: ``1,250``, ``0.125``."""
-    return "-" if value is None else f"{value.normalize():,f}"
+_LOOK_AGAIN = "`flext wms health` shows where it was looked; `flext wms seed` fills an empty database with a sample."
 
 
 def show_stock(answer: object) -> None:
-    """Stock, one row per lot, location or item."""
+    """Stock, one row per lot, location or item; only the columns in which something stands."""
     page = cast("StockPage", answer)
     columns = ("item", "facility", "location", "batch", "expires", "on hand", "allocated", "available", "quarantine")
     rows = [
         (
             one.item_code, one.facility_code, one.location_barcode, one.batch_nbr, one.expiry_date,
-            quantity(one.on_hand), quantity(one.allocated), quantity(one.available), "yes" if one.quarantined else None,
+            one.on_hand, one.allocated, one.available, "yes" if one.quarantined else None,
         )
         for one in page.rows
     ]  # fmt: skip
-    output.table("", columns, rows, empty="There is no such stock.")
+    told = [
+        index for index, name in enumerate(columns) if name == "item" or any(row[index] is not None for row in rows)
+    ]
+    output.table(
+        "",
+        [columns[index] for index in told],
+        [[row[index] for index in told] for row in rows],
+        empty=f"There is no such stock. {_LOOK_AGAIN}",
+    )
     _tell_more(page.next_cursor)
 
 
@@ -57,7 +60,7 @@ def show_orders(answer: object) -> None:
         )
         for one in page.rows
     ]  # fmt: skip
-    output.table("", columns, rows, empty="There are no such orders.")
+    output.table("", columns, rows, empty=f"There are no such orders. {_LOOK_AGAIN}")
     _tell_more(page.next_cursor)
 
 
@@ -87,9 +90,9 @@ def show_shipment(answer: object) -> None:
         ("line", "item", "asked for", "allocated", "shipped") if outbound else ("line", "item", "expected", "came")
     )
     rows = [
-        (line.seq_nbr, line.item_code, quantity(line.expected), quantity(line.allocated), quantity(line.done))
+        (line.seq_nbr, line.item_code, line.expected, line.allocated, line.done)
         if outbound
-        else (line.seq_nbr, line.item_code, quantity(line.expected), quantity(line.done))
+        else (line.seq_nbr, line.item_code, line.expected, line.done)
         for line in one.lines
     ]
     output.table("", columns, rows, empty="It has no lines.")
@@ -108,15 +111,12 @@ def show_outbound(answer: object) -> None:
             "note": _REPLAYED if one.replayed else None,
         }
     )
-    rows = [
-        (line.seq_nbr, line.item_code, quantity(line.requested), quantity(line.allocated), quantity(line.short))
-        for line in one.lines
-    ]
+    rows = [(line.seq_nbr, line.item_code, line.requested, line.allocated, line.short) for line in one.lines]
     output.table("", ("line", "item", "asked for", "allocated", "short"), rows, empty="It has no lines.")
     if one.picks:
         columns = ("line", "take", "of", "from", "batch", "expires")
         picks = [
-            (pick.seq_nbr, quantity(pick.qty), pick.item_code, pick.location_barcode, pick.batch_nbr, pick.expiry_date)
+            (pick.seq_nbr, pick.qty, pick.item_code, pick.location_barcode, pick.batch_nbr, pick.expiry_date)
             for pick in one.picks
         ]
         output.table("", columns, picks, empty="")
@@ -133,11 +133,11 @@ def show_correction(answer: object) -> None:
             "batch": one.batch_nbr,
             "expires": one.expiry_date,
             "quarantine": one.quarantined or None,
-            "before": quantity(one.before),
-            "change": quantity(one.change),
-            "on hand": quantity(one.on_hand),
-            "allocated": quantity(one.allocated),
-            "available": quantity(one.available),
+            "before": one.before,
+            "change": one.change,
+            "on hand": one.on_hand,
+            "allocated": one.allocated,
+            "available": one.available,
             "note": _REPLAYED if one.replayed else None,
         }
     )
@@ -159,7 +159,7 @@ def show_receipt(answer: object) -> None:
     columns = ("item", "came", "expected", "so far", "location", "batch", "expires", "quarantine")
     rows = [
         (
-            line.item_code, quantity(line.qty), quantity(line.expected), quantity(line.received), line.location_barcode,
+            line.item_code, line.qty, line.expected, line.received, line.location_barcode,
             line.batch_nbr, line.expiry_date, line.quarantine_reason,
         )
         for line in one.lines

@@ -78,16 +78,22 @@ def _show_report(report: SyncReport) -> None:
 def _show_status(answer: object) -> None:
     status = cast("SyncStatus", answer)
     entities = [
-        (one.entity, one.table, one.rows, one.changed_at, one.loaded_at, f"{one.limit_hours:g} h", one.stale)
+        (
+            one.entity, one.table, one.rows, output.moment(one.changed_at), output.moment(one.loaded_at),
+            f"{one.limit_hours:g} h", one.stale,
+        )
         for one in status.entities
-    ]
+    ]  # fmt: skip
     output.table(
         f"Oracle WMS Cloud in the warehouse ({status.environment})",
         ("entity", "table", "rows", "changed", "loaded", "may be", "stale"),
         entities,
         empty="The sync has no entities.",
     )
-    runs = [(one.pipeline, one.partition or "all", one.status, one.started_at, one.execution_id) for one in status.runs]
+    runs = [
+        (one.pipeline, one.partition or "all", one.status, output.moment(one.started_at), one.execution_id)
+        for one in status.runs
+    ]
     output.table("Last runs", ("pipeline", "facility", "status", "started", "run"), runs, empty="It has never run.")
 
 

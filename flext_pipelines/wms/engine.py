@@ -51,9 +51,8 @@ def open_engine(url: SecretStr, options: EngineOptions | None = None, oracle: Or
     """An engine for the URL; an SQLite file's folder is made if it is missing. Nothing is connected yet.
 
     Raises:
-        ConfigError: The URL is not one, or its driver is not installed.
+        ConfigError: The URL is not one, or of another database.
     """
-    from sqlalchemy import create_engine
     from sqlalchemy.engine import make_url
     from sqlalchemy.exc import ArgumentError, NoSuchModuleError
 
@@ -62,7 +61,7 @@ def open_engine(url: SecretStr, options: EngineOptions | None = None, oracle: Or
         parsed = make_url(url.get_secret_value())
         if parsed.get_backend_name() == "sqlite":
             return _open_sqlite(parsed, chosen)
-        if parsed.get_backend_name() == "postgresql":
+        if parsed.drivername in {"postgresql", "postgresql+psycopg"}:
             return _open_postgresql(parsed, chosen)
         if parsed.drivername in {"oracle", "oracle+oracledb"}:
             from flext_pipelines.wms.oracle.connection import OracleOptions, open_oracle
@@ -71,12 +70,15 @@ def open_engine(url: SecretStr, options: EngineOptions | None = None, oracle: Or
                 connect_seconds=chosen.connect_seconds, call_seconds=chosen.call_seconds, pool_size=chosen.pool_size
             )
             return open_oracle(parsed, oracle or default)
-        return create_engine(parsed)
     except (ArgumentError, NoSuchModuleError, ModuleNotFoundError) as error:
         raise ConfigError(
             f"FLEXT_WMS_URL is not a database URL we can open ({type(error).__name__})",
             "Give it as dialect+driver://user:password@host:port/database, for instance sqlite:////data/wms.db",
         ) from error
+    raise ConfigError(
+        f"FLEXT_WMS_URL begins with {parsed.drivername}, which warehouse management does not know",
+        "Give sqlite:////data/wms.db, postgresql://..., or oracle+oracledb://...",
+    )
 
 
 def engine_of(settings: Settings) -> Engine:

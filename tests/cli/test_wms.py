@@ -63,6 +63,19 @@ def test_a_day_in_the_warehouse(flext: Shell, warehouse: Warehouse) -> None:
     assert "may be sent" in flext("wms", "outcome", "other").out
 
 
+def test_stock_stands_in_the_columns_that_it_fills(flext: Shell, warehouse: Warehouse) -> None:
+    """Quantities one below the other by their digits; no column of dashes; and what to do where there is nothing."""
+    warehouse.put("VALVE", "A2", 1250)
+
+    by_item = flext("wms", "inventory", "--by", "item").out.splitlines()
+    nothing = flext("wms", "orders", "--status-ids", "77").out
+
+    heading, _, pump, valve = [line for line in by_item if line.strip()]
+    assert heading.split() == ["item", "on", "hand", "allocated", "available"]
+    assert pump.index("10 ") + 2 == valve.index("1,250 ") + 5 == heading.index("on hand") + len("on hand")
+    assert "flext wms seed" in nothing
+
+
 def test_pages_are_told_and_go_on(flext: Shell, warehouse: Warehouse) -> None:
     """A page that is not the last names the way to the next."""
     warehouse.put("PUMP", "A2", 1)
