@@ -17,12 +17,13 @@ from flext_pipelines.errors import UsageError
 from flext_pipelines.oud.entries.access import access_of, access_values
 from flext_pipelines.oud.entries.large import runs_of
 from flext_pipelines.oud.entries.limits import judge_size
+from flext_pipelines.oud.entries.naming import naming_line, under, with_new_name
 from flext_pipelines.oud.entries.outcome import Excluded, Kept, Note, Outcome, Phase, Rejected
 from flext_pipelines.oud.entries.pattern import with_pattern
 from flext_pipelines.oud.entries.places import Named, Place, Places
 from flext_pipelines.oud.entries.plan import Plan
 from flext_pipelines.oud.entries.planner import Planner
-from flext_pipelines.oud.entries.repeated import judge, text_key
+from flext_pipelines.oud.entries.repeated import judge
 from flext_pipelines.oud.entries.syntaxes import judge_encoding
 from flext_pipelines.oud.entries.values import Findings, RefusedError, value_of
 from flext_pipelines.oud.ldif.lines import FOLD_MARK, line_of
@@ -126,7 +127,7 @@ class EntryTransform:
             known = self._recognised(marked)
         if known is not None:
             plan, cut, name, place = known
-            key, dn, depth = _under(place, name[1] + b"=" + name[2])
+            key, dn, depth = under(place, name[1] + b"=" + name[2])
             return self._follow(plan, list(cut.groups()), record, ((name[1].lower(), name[2]),), key, dn, depth)
         if record.raw[0] == _HASH:
             return self._apply_odd(record)
@@ -161,7 +162,7 @@ class EntryTransform:
         if name is None or place is None or place.excluded is not None:
             return self._apply_named(record)
         naming_type, value = name[1].lower(), name[2]
-        named = Named(((naming_type, value),), *_under(place, name[1] + b"=" + value))
+        named = Named(((naming_type, value),), *under(place, name[1] + b"=" + value))
         return self._apply_kind(record, named, marked, name[1])
 
     def _apply_kind(self, record: Record, named: Named, marked: bytes, written_type: bytes | None = None) -> Outcome:
@@ -207,7 +208,7 @@ class EntryTransform:
         assert isinstance(found, Named)
         if not found.old:
             return self._apply_kind(record, found, _marked(record.raw))
-        renamed = _with_new_name(record, found)
+        renamed = with_new_name(record, found)
         outcome = self._apply_kind(renamed, found, _marked(renamed.raw))
         if isinstance(outcome, Kept):
             text = "the base has another name now: its naming attribute holds the new value instead of the old one"
@@ -325,7 +326,8 @@ class EntryTransform:
         for name, value in pairs:
             written_as, stand, prefix = plan.naming[name]
             if not stand or lines[stand[0]] != prefix + value:
-                tail += self._naming_line(written_as, value, [lines[place] for place in stand])
+                held = [lines[place] for place in stand]
+                tail += naming_line(written_as, value, held, findings, adds=self._adds_names)
         for name, place in plan.copied:
             if not lines[place]:
                 raise RefusedError("missing-attribute", f"{name.decode()} shall be filled from an attribute that loses "
@@ -341,23 +343,6 @@ class EntryTransform:
                 return phase
         return "hierarchy"
 
-    def _naming_line(self, name: bytes, value: bytes, stand: list[bytes]) -> tuple[bytes, ...]:
-        """The line of a value that the RDN gives, when it is not there.
-
-        Raises:
-            RefusedError: The rules refuse the entry for it.
-        """
-        wanted = text_key(value)
-        if any(text_key(value_of(line)) == wanted for lines in stand if lines for line in lines.split(b"\n")):
-            return ()
-        attribute = name.decode()
-        if not self._adds_names:
-            raise RefusedError("rdn-value", f"the entry has no {attribute} with the value that its name gives; add it, "
-                               "or let names.missing_rdn_value do it")  # fmt: skip
-        self._findings.notes.append(Note("rdn-value-added", attribute, f"the value of {attribute} that the name gives "
-                                         "is added"))  # fmt: skip
-        return (line_of(name, value),)
-
     def _look_at_drops(self, plan: Plan, lines: list[bytes]) -> None:
         """What follows from values that the steps took out.
 
@@ -370,30 +355,6 @@ class EntryTransform:
                                    "entry demands one")  # fmt: skip
         if plan.passwords and not any(lines[place] for place in plan.passwords):
             self._findings.notes.append(Note("password-reset", "userpassword", "no password is left; set it anew"))
-
-
-def _under(place: Place, rdn: bytes) -> tuple[bytes, bytes | None, int]:
-    """Key, new name and depth of an entry under a parent; no new name when it keeps its own."""
-    key = rdn.lower()
-    dn = place.dn
-    if dn is not None:
-        dn = rdn + b"," + dn if dn else rdn
-    return (key + b"," + place.key if place.key else key), dn, place.depth + 1
-
-
-def _with_new_name(record: Record, named: Named) -> Record:
-    """An entry whose RDN changes, with the new value in place of the old one, as a rename does it.
-
-    An old value of another attribute stays: a class may demand it.
-    """
-    new = dict(named.pairs)
-    replaced = {}
-    for name, value in named.old:
-        if name in new:
-            wanted = text_key(value)
-            left = [one for one in record.values(name) if text_key(one) != wanted]
-            replaced[name] = [new[name], *left]
-    return record.edit(replace=replaced) if replaced else record
 
 
 def _marked(raw: bytes) -> bytes:
