@@ -160,7 +160,9 @@ def _new_filter(draft: Draft, options: ConversionOptions) -> Filter | None:
         if draft.allow:
             raise UnsayableError("the migration changes values that the filter asks for: it would let in more entries")
         return None
-    found = rewritten(draft.filter, options.new_attribute, lambda value: _new_value(value, options))
+    found = rewritten(
+        draft.filter, options.new_attribute, lambda attribute, value: _new_value(attribute, value, options)
+    )
     if found is None and draft.allow:
         raise UnsayableError("the filter asks for an attribute that does not migrate")
     return found
@@ -175,12 +177,16 @@ def _may_become(found: Filter, change: Change, options: ConversionOptions) -> bo
             return _may_become(part, "gone" if change == "new" else "new", options)
         case Comparison(attribute, "=", value):
             return change in options.changed(attribute, value)
-        case _:
-            return change in options.changed(found.attribute, None)
+        case filters.Present(attribute):
+            return change in options.changed(attribute, None)
+        case _:  # looks into the value: a name that moves is another text
+            return options.names_in(found.attribute) == "follow" or change in options.changed(found.attribute, None)
 
 
-def _new_value(value: str, options: ConversionOptions) -> str:
-    """A value that is a DN goes where the DN goes."""
+def _new_value(attribute: str, value: str, options: ConversionOptions) -> str:
+    """A value as the new directory has it: one that is a DN goes where the values of its attribute go."""
+    if options.moved is not None:
+        return options.moved(value) if options.names_in(attribute) == "follow" else value
     if "=" not in value:
         return value
     try:

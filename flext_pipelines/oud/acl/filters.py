@@ -307,14 +307,14 @@ def always_defined(found: Filter) -> bool:
 
 
 def rewritten(
-    found: Filter, attribute_of: Callable[[str], str | None], value_of: Callable[[str], str]
+    found: Filter, attribute_of: Callable[[str], str | None], value_of: Callable[[str, str], str]
 ) -> Filter | None:
     """The filter with other attribute names and values; None when an attribute has no counterpart.
 
     Args:
         found: The filter.
         attribute_of: The new name of an attribute, None if it is not carried over.
-        value_of: The new value, for instance a DN below another base.
+        value_of: The new value of an attribute (by its old name), for instance a DN below another base.
     """
     match found:
         case And(parts) | Or(parts):
@@ -331,7 +331,7 @@ def rewritten(
             if name is None:
                 return None
             if isinstance(found, Comparison):
-                return Comparison(name, found.operator, value_of(found.value))
+                return Comparison(name, found.operator, value_of(found.attribute, found.value))
             if isinstance(found, Present):
                 return Present(name)
             if isinstance(found, Substrings):

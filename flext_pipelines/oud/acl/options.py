@@ -31,6 +31,15 @@ def unchanged(attribute: str, value: str | None) -> frozenset[Change]:  # noqa: 
     return frozenset()
 
 
+Names: TypeAlias = Literal["follow", "stay"]
+"""What becomes of names in the values of an attribute when entries get new ones."""
+
+
+def no_moves(attribute: str) -> Names | None:  # noqa: ARG001  of a callback
+    """Entries keep their names."""
+    return None
+
+
 def alone(name: str) -> frozenset[str]:  # noqa: ARG001  of a callback
     """Nothing is known of whose values stand under a name: those of the attribute that has it."""
     return frozenset()
@@ -78,6 +87,9 @@ class ConversionOptions:
             subject that they name, says something else then.
         whole: Whether a group has every member that it had, those of groups in it included; whoever is denied
             something as a member must be one still.
+        moved: A name in a value of an attribute whose names follow, as the new directory has it, whether or not the
+            entry is there; without it such values go where entries go.
+        names_in: Whether names in the values of an attribute follow the entries; None where entries keep their names.
         known: Whether the server certainly has an attribute, by its new name. 389 must, to be told of it.
         names: Every name of an attribute, by its new name.
         also: Other new names under which some values of an attribute of OID stand.
@@ -94,6 +106,8 @@ class ConversionOptions:
     policy_place: Callable[[str], str | None] | None = None
     changed: Callable[[str, str | None], frozenset[Change]] = field(default=unchanged)
     whole: Callable[[str], bool] = field(default=whole)
+    moved: Callable[[str], str] | None = None
+    names_in: Callable[[str], Names | None] = field(default=no_moves)
     known: Callable[[str], bool] = field(default=known_to_389)
     names: Callable[[str], tuple[str, ...]] = field(default=no_other_names)
     also: Callable[[str], tuple[str, ...]] = field(default=nowhere_else)

@@ -155,6 +155,8 @@ def _attribute(name: str, kind: str, options: ConversionOptions, *, adding: bool
     if new is None:
         return Bounds(NOBODY, BOUND, f"the attribute {name} does not migrate, or has options")
     rule = keyword("userattr", f"{'parent[1].' if adding else ''}{new}#{kind}")
+    if options.names_in(name) == "stay":
+        return Bounds(NOBODY, BOUND, f"names in values of {name} stay those of the old directory")
     changes = options.changed(name, None)
     if not changes:
         return _exactly(rule)

@@ -7,6 +7,7 @@ or came. What does not: what a filter or a subject comes to then (``flext_pipeli
 from __future__ import annotations
 
 from flext_pipelines.oud.acl.options import Change
+from flext_pipelines.oud.acl.probes import OPERATIONAL
 from flext_pipelines.oud.entries.syntaxes import made_right
 from flext_pipelines.oud.migration.attribute_names import AttributeNames
 from flext_pipelines.oud.migration.figures import PartResult
@@ -55,8 +56,8 @@ class ChangedValues:
         if name == "objectclass":
             return self._of(self._gone | self._new if value is None else {value.lower()})
         facts = self._view.attribute(name)
-        if facts is not None and made_right(facts.syntax):
-            return _BOTH
+        if name in OPERATIONAL or (facts is not None and (facts.operational or made_right(facts.syntax))):
+            return _BOTH  # the new server keeps what operational attributes say, of its own
         return self._of({name, *(other.lower() for other in self._view.names(name))})
 
     def _of(self, names: set[str]) -> frozenset[Change]:

@@ -9,6 +9,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
+from flext_pipelines.oud.acl.options import Names
+from flext_pipelines.oud.dn import as_text
 from flext_pipelines.oud.entries import EntryTransform
 from flext_pipelines.oud.entries.places import Places
 from flext_pipelines.oud.migration.attribute_names import AttributeNames
@@ -98,6 +100,17 @@ class Knowledge:
         name, semicolon, options = written.partition(";")
         known = self.schema.view.names(name)
         return written if not known or name.lower() == known[0].lower() else f"{known[0]}{semicolon}{options}"
+
+    def moved_text(self, name: str) -> str:
+        """A name in a value as the result has it, as text."""
+        return as_text(self.places.moved(name.encode("utf-8", "surrogateescape")))
+
+    def names_in(self, attribute: str) -> Names | None:
+        """Whether names in the values of an attribute follow the entries; None where entries keep their names."""
+        if self.plan.target_base is None and not self.rules.attributes.rename:
+            return None
+        view, new = self.schema.view, self.attribute_names.new(attribute)
+        return "follow" if view.dn_valued(attribute) or view.dn_valued(new) else "stay"
 
     @property
     def moved(self) -> Callable[[bytes], bytes]:

@@ -181,7 +181,7 @@ class Phases:
             suffixes=(self.plan.new_base,), source_base=self.plan.base_dn, policy_place=names.holder,
             changed=ChangedValues(knowledge.rules, view, total, attributes),
             whole=memberships.whole, known=knowledge.known_to_server, names=view.names, also=attributes.also,
-            joined=attributes.joined,
+            joined=attributes.joined, moved=knowledge.moved_text, names_in=knowledge.names_in,
         )  # fmt: skip
 
     def policy(self) -> list[FoundValue]:

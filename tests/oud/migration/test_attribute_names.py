@@ -103,6 +103,46 @@ def test_389_is_told_of_attributes_that_the_migrated_schema_brings(tmp_path: Pat
     assert f'(targetattr!="{"sitePin" if known else "sitepin*"}")'.lower() in aci.lower()
 
 
+GONE = f"cn=gone,{PEOPLE}"
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        f"attr=(sn) filter=(!(manager={GONE})) by * (read)",
+        f"attr=(sn) filter=(!(manager=*{BASE})) by * (read)",
+        f"attr=(sn) filter=(!(description={GONE})) by * (read)",
+        f"attr=(sn) filter=(!(description=*{BASE})) by * (read)",
+        "attr=(sn) by dnattr=(description) (none) by * (read)",
+        "attr=(sn) by groupattr=(description) (none) by * (read)",
+        "attr=(sn) by dnattr=(manager) (none) by * (read)",
+    ],
+)
+def test_names_in_values_are_what_they_are_in_the_result(tmp_path: Path, value: str) -> None:
+    """Below another base, a filter or a subject over names excludes whom it excluded, whether or not the names move."""
+    records = [
+        domain("orclaci: access to entry by * (browse)", f"orclaci: access to {value}"), unit("ou=people"),
+        person("ada", PEOPLE, f"manager: {GONE}", f"description: {GONE}"),
+        person("ben", PEOPLE, f"manager: cn=ben,{PEOPLE}", f"description: cn=ben,{PEOPLE}"),
+    ]  # fmt: skip
+
+    migrated(tmp_path, records, target_base="dc=new")
+
+    assert report_in(tmp_path / "out").proof.gained == 0
+
+
+@pytest.mark.parametrize(
+    "wanted", ["(createtimestamp>=20200101000000Z)", "(!(creatorsname=cn=orcladmin))", "(entrydn=*)"]
+)
+def test_a_filter_over_what_the_new_server_writes_itself_grants_nothing(tmp_path: Path, wanted: str) -> None:
+    """Its own times and names are not those of OID, whatever the export holds."""
+    policy = f"orclaci: access to attr=(sn) filter={wanted} by * (read)"
+
+    migrated(tmp_path, [domain(policy), unit("ou=people")])
+
+    assert acis_of(tmp_path / "out") == []
+
+
 def test_attributes_that_are_joined_are_named_in_the_report(tmp_path: Path) -> None:
     """With what that does to access, whether or not a value speaks of them."""
     rules = ruled(tmp_path, "attributes: {rename: {orclpublic: description}}\n")
