@@ -46,7 +46,11 @@ _BUSY = Verdict(
     "The control database is locked by another process",
     "Try again; if it stays so, look for a process that holds a long transaction on it",
 )
-_FULL = Verdict(StorageFullError, "The disk of the control database is full", "Free some room, then try again")
+_FULL = Verdict(
+    StorageFullError,
+    "No room is left for the control database",
+    "Free some room, or raise its quota or `ulimit -f`, then try again",
+)
 _LIMIT = Verdict(UnavailableError, "The control database has no resources left", "Raise its limits, or try again later")
 _SLOW = Verdict(TimedOutError, "The control database cancelled a statement", "Try again; raise its statement_timeout")
 _DENIED = Verdict(
@@ -125,6 +129,8 @@ def verdict(error: BaseException) -> Verdict:
     if isinstance(name, str):
         if name == "SQLITE_CONSTRAINT_TRIGGER":
             return _APPEND_ONLY
+        if name in {"SQLITE_IOERR_WRITE", "SQLITE_IOERR_SHMSIZE", "SQLITE_IOERR_TRUNCATE"}:
+            return _FULL  # a quota or a limit of file sizes; SQLITE_FULL is a full disk alone
         return _SQLITE.get("_".join(name.split("_")[:2]), _OURS)
     state = getattr(error, "sqlstate", None)
     if isinstance(state, str):

@@ -24,6 +24,7 @@ from flext_pipelines.meltano.process import Invocation, run_to_end
 from flext_pipelines.meltano.project_files import write_atomically
 from flext_pipelines.meltano.redaction import Redactor, dotenv_values
 from flext_pipelines.meltano.said import words_of
+from flext_pipelines.meltano.system_database import make_private_database
 from flext_pipelines.settings import environment as process_environment
 
 if TYPE_CHECKING:
@@ -65,6 +66,7 @@ def discover(
     said: deque[str] = deque(maxlen=_LAST_LINES)
     lock = hold_for_run(project, f"discover {tap}")
     try:
+        make_private_database(project.database_url)
         ended = run_to_end(
             Invocation(
                 argv=meltano_argv(project, "invoke", "--no-install", plugin.name, "--discover"),

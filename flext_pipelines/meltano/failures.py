@@ -60,7 +60,7 @@ _DENIED = re.compile(
     r"|ORA-(?:01017|28000|28001)\b",
     re.IGNORECASE,
 )
-_NO_ROOM = re.compile(r"No space left on device|ENOSPC|disk (?:is )?full|database or disk is full", re.IGNORECASE)
+_NO_ROOM = re.compile(r"No space left on device|ENOSPC|disk (?:is )?full|File too large", re.IGNORECASE)
 
 
 def verdict(evidence: Evidence) -> FlextError | None:

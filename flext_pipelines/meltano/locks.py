@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 
 from flext_pipelines.errors import AlreadyRunningError, InstallInProgressError
 from flext_pipelines.meltano.file_lock import FileLock, Holder, is_free
-from flext_pipelines.meltano.system_database import sqlite_file
+from flext_pipelines.meltano.system_database import make_private_database, sqlite_file
 from flext_pipelines.settings import make_private
 
 if TYPE_CHECKING:
@@ -149,6 +149,11 @@ class Migration:
         self._lock = lock
         self._mark = mark
 
+    @property
+    def pending(self) -> bool:
+        """Whether it is this run that does it."""
+        return self._lock is not None
+
     def done(self) -> None:
         """Meltano is past it; may be said more than once."""
         if self._lock is not None:
@@ -174,12 +179,11 @@ def first_migration(project: MeltanoProject, *, wait_seconds: float = 60) -> Ite
     file = sqlite_file(project.database_url)
     mark = project.home / "cache" / f"migrated-{_short(stamp)}"
     lock = FileLock(project.locks / f"migration-{_short(url)}.lock")
-    done = mark.exists() and (file is None or file.exists())
+    done = mark.exists() and (file is None or (file.exists() and file.stat().st_size > 0))
     if not done:
         make_private(mark.parent)
         lock.acquire("first migration", wait_seconds=wait_seconds)
-        if file is not None:
-            make_private(file.parent)
+        make_private_database(project.database_url)
     migration = Migration(None if done or lock.handle is None else lock, mark)
     try:
         yield migration

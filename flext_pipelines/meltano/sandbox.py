@@ -144,7 +144,7 @@ def make_sandbox(project: MeltanoProject, run_id: str, what: str) -> Sandbox:
 def no_folder(project: MeltanoProject, error: OSError) -> FlextError:
     """What it means that a sandbox could not be made."""
     where: dict[str, object] = {"folder": str(project.sandboxes)}
-    if error.errno == errno.ENOSPC:
+    if error.errno in {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}:
         return StorageFullError(f"No room is left in {project.sandboxes}", "Free some space, then run again", where)
     return UnavailableError(
         f"A run cannot get a folder in {project.sandboxes}: {error.strerror or error}",

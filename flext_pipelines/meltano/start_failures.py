@@ -16,6 +16,7 @@ from flext_pipelines.errors import (
     NotFoundError,
     PluginMissingError,
     RunFailedError,
+    StorageFullError,
     UnavailableError,
     UsageError,
 )
@@ -56,6 +57,12 @@ _FAULTS: tuple[tuple[str, type[FlextError], str, str], ...] = (
         ConfigError,
         "The project asks for another Meltano than the one that is installed",
         "Change requires_meltano in meltano.yml, or point FLEXT_MELTANO_EXECUTABLE at the Meltano it asks for",
+    ),
+    (
+        r"No space left on device|database or disk is full|disk I/O error|File too large",
+        StorageFullError,
+        "No room is left where Meltano writes: its system database, or the folder of this run",
+        "Free room below FLEXT_HOME, or raise the quota or the limit of file sizes (`ulimit -f`), then run again",
     ),
     (
         r"Could not connect to the database|OperationalError|Cannot upgrade the system database|database is locked",

@@ -24,6 +24,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from flext_pipelines.errors import ConfigError, UnavailableError
 from flext_pipelines.meltano.environment import child_environment
 from flext_pipelines.meltano.library import LIBRARY_ERRORS, OpenedProject, quiet
+from flext_pipelines.meltano.system_database import make_private_database
 from flext_pipelines.settings import environment as process_environment
 
 if TYPE_CHECKING:
@@ -50,6 +51,7 @@ def write_state(project: MeltanoProject, state_id: str, state: State | None) -> 
 @contextmanager
 def _service(project: MeltanoProject) -> Iterator[StateService]:
     seen = child_environment(project, process_environment())
+    make_private_database(project.database_url)
     try:
         with quiet():
             opened = OpenedProject(project.root, project.environment, seen).project

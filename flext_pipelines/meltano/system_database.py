@@ -8,7 +8,9 @@ What belongs here: these two tables. What does not: other state backends (``stat
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
@@ -16,7 +18,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 from uuid import UUID
 
-from flext_pipelines.errors import DataDamagedError, UnavailableError
+from flext_pipelines.errors import DataDamagedError, StorageFullError, UnavailableError
+from flext_pipelines.settings import make_private
 
 if TYPE_CHECKING:
     from pydantic import SecretStr
@@ -24,6 +27,9 @@ if TYPE_CHECKING:
 _SQLITE = "sqlite:///"
 _BUSY_SECONDS = 10.0
 _DAMAGED = {sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT}
+_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+_NOT_WRITTEN = {sqlite3.SQLITE_IOERR_WRITE, sqlite3.SQLITE_IOERR_SHMSIZE, sqlite3.SQLITE_IOERR_TRUNCATE}
+"""What SQLite says of a quota or a limit of file sizes; ``SQLITE_FULL`` is a full disk alone."""
 _PRIMARY = 0xFF
 """An extended result code of SQLite holds the primary one in its last byte."""
 
@@ -107,6 +113,26 @@ def sqlite_file(url: SecretStr) -> Path | None:
     return Path(text.removeprefix(_SQLITE).partition("?")[0]) if text.startswith(_SQLITE) else None
 
 
+def make_private_database(url: SecretStr) -> None:
+    """Make the file of an SQLite database, empty and its owner's alone; one that is there stays as it is.
+
+    Meltano would let everybody read it, bookmarks and all. SQLite gives ``-wal`` and ``-shm`` the mode of their
+    database, and an empty file is a database without tables.
+
+    Raises:
+        StorageFullError: There is no room for it.
+        UnavailableError: It cannot be made for another reason.
+    """
+    file = sqlite_file(url)
+    if file is None or file.exists():
+        return
+    try:
+        make_private(file.parent)
+        os.close(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600))
+    except OSError as error:
+        raise (_full if error.errno in _FULL else _unavailable)(str(file), error.strerror or str(error)) from error
+
+
 def _singer(state: Mapping[str, object]) -> dict[str, object]:
     found = state.get("singer_state")
     return dict(found) if isinstance(found, Mapping) else {}
@@ -162,7 +188,7 @@ def _sqlite(file: Path) -> Iterator[_Statements | None]:
                 "pipeline reads everything again",
                 {"database": str(file)},
             ) from error
-        raise _unavailable(str(file), str(error)) from error
+        raise (_full if is_full(error) else _unavailable)(str(file), str(error)) from error
 
 
 @contextmanager
@@ -192,9 +218,23 @@ def _other(url: SecretStr) -> Iterator[_Statements | None]:
         raise _unavailable(place, type(error).__name__) from error
 
 
+def is_full(error: sqlite3.Error) -> bool:
+    """Whether SQLite could not write for want of room."""
+    code = getattr(error, "sqlite_errorcode", 0)
+    return code & _PRIMARY == sqlite3.SQLITE_FULL or code in _NOT_WRITTEN
+
+
+def _full(place: str, why: str) -> StorageFullError:
+    return StorageFullError(
+        f"No room is left for Meltano's system database {place}: {why}",
+        "Free room on its disk, or raise the quota or the limit of file sizes (`ulimit -f`), then run it again",
+        {"database": place},
+    )
+
+
 def _unavailable(place: str, why: str) -> UnavailableError:
     return UnavailableError(
-        f"Meltano's system database {place} cannot be read: {why}",
+        f"Meltano's system database {place} cannot be used: {why}",
         "Check that it is reachable (FLEXT_MELTANO_DATABASE_URL) and has room left",
         {"database": place},
     )

@@ -26,6 +26,7 @@ from flext_pipelines.meltano.process import Invocation, run_to_end
 from flext_pipelines.meltano.redaction import Redactor, dotenv_values
 from flext_pipelines.meltano.said import words_of
 from flext_pipelines.meltano.sandbox import Sandbox, make_sandbox
+from flext_pipelines.meltano.system_database import make_private_database
 from flext_pipelines.meltano.tap_lines import GRACES, LONGEST_LINE, TapLog, TapWork
 from flext_pipelines.settings import environment as process_environment
 
@@ -88,6 +89,7 @@ class TapRun:
             stack.callback(installed.release)
             sandbox = make_sandbox(self.project, str(uuid.uuid4()), what)
             stack.callback(sandbox.remove)
+            make_private_database(self.project.database_url)
             env = child_environment(self.project, process_environment(), extra=self._variables(sandbox))
             log = TapLog(self._redactor(env), self.echo)
             stack.callback(log.close)

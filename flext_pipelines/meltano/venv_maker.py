@@ -20,6 +20,7 @@ from flext_pipelines.meltano.environment import child_environment
 from flext_pipelines.meltano.process import Invocation, run_to_end
 from flext_pipelines.meltano.redaction import Redactor, dotenv_values
 from flext_pipelines.meltano.said import words_of
+from flext_pipelines.meltano.system_database import make_private_database
 from flext_pipelines.meltano.venvs import executable_of
 from flext_pipelines.secrets import without_users
 from flext_pipelines.settings import environment as process_environment
@@ -69,6 +70,7 @@ class VenvMaker:
         """
         said: list[str] = []
         make_private(self._project.home)
+        make_private_database(self._project.database_url)
         invocation = Invocation(
             argv=meltano_argv(self._project, "install", "--clean", f"--plugin-type={kind}", name),
             env=child_environment(

@@ -13,7 +13,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-from flext_pipelines.errors import DataDamagedError, UnavailableError
+from flext_pipelines.errors import UnavailableError
+from flext_pipelines.runs.failures import storage_error
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine
@@ -88,13 +89,7 @@ class SqliteFiles:
             connection = self._connection(file)
             return connection.execute(sql, dict(parameters)).fetchall() if connection else []
         except sqlite3.DatabaseError as error:
-            if is_damage(error):
-                raise damaged_storage(error, str(file)) from error
-            raise UnavailableError(
-                f"The run storage {file} cannot be read: {error}",
-                "Check that the file is whole and that this user may read and write its folder, then try again",
-                {"file": str(file)},
-            ) from error
+            raise storage_error(error, str(file)) from error
 
     def _connection(self, file: Path) -> sqlite3.Connection | None:
         if file in self._open:
@@ -165,22 +160,6 @@ class PostgresDatabase:
     def close(self) -> None:
         """Close the pool."""
         self._engine.dispose()
-
-
-def is_damage(error: BaseException | None) -> bool:
-    """Whether SQLite says that a file is no database any more, which no second try mends."""
-    # The last byte of an extended result code is the primary one; the driver's own errors have none.
-    return getattr(error, "sqlite_errorcode", 0) & 0xFF in {sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT}
-
-
-def damaged_storage(error: BaseException | None, place: str) -> DataDamagedError:
-    """The error of a run storage whose file is no database any more."""
-    return DataDamagedError(
-        f"The run storage {place} is damaged: {error}",
-        "Stop Dagster and restore the file from a backup; without one move it aside, and run history starts anew "
-        "(bookmarks and audit are kept elsewhere)",
-        {"file": place},
-    )
 
 
 def check_revision(rows: Sequence[Row], where: str) -> None:

@@ -12,6 +12,7 @@ import json
 from datetime import UTC, datetime
 from typing import Any, cast
 
+from flext_pipelines.runs.failures import told_by_storage
 from flext_pipelines.runs.location import RUN_STATUS, Tag
 from flext_pipelines.runs.record import (
     CHECK_EVENT,
@@ -116,6 +117,10 @@ def _error_of(entry: Json, dagster_event: Json) -> EventError | None:
     facts = decode_metadata(user.get("metadata_entries") or [])
     cause = _root_cause(error) if error else {}
     reason = user.get("description") or _without_class(cause)
+    if not user and (full := told_by_storage(reason)) is not None:
+        return EventError(
+            reason=full.reason, instruction=full.instruction, code=full.code, step=entry.get("step_key"), details={}
+        )
     return EventError(
         reason=str(facts.pop("reason", reason)),
         instruction=str(facts.pop("instruction", "")),

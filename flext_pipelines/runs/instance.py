@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from flext_pipelines.errors import ConfigError, UnavailableError
-from flext_pipelines.runs.database import PostgresDatabase, damaged_storage, is_damage
+from flext_pipelines.errors import ConfigError
+from flext_pipelines.runs.database import PostgresDatabase
+from flext_pipelines.runs.failures import storage_error
 from flext_pipelines.runs.home import prepare_home
 
 if TYPE_CHECKING:
@@ -37,6 +38,7 @@ def open_instance(settings: Settings) -> DagsterInstance:
         ConfigError: ``dagster.yaml``, when edited by hand, does not validate.
         UnavailableError: The storage does not answer.
         DataDamagedError: A file of it is no database any more.
+        StorageFullError: No room is left for it.
     """
     from dagster import DagsterInstance
     from dagster._core.errors import DagsterInvalidConfigError, DagsterInvariantViolationError
@@ -54,11 +56,4 @@ def open_instance(settings: Settings) -> DagsterInstance:
             {"file": str(home / "dagster.yaml")},
         ) from error
     except DBAPIError as error:
-        if is_damage(error.orig):
-            raise damaged_storage(error.orig, f"in {home}") from None
-        raise UnavailableError(
-            f"The run storage does not answer: {type(error.orig).__name__}",
-            "Check that the database of FLEXT_DAGSTER_POSTGRES_URL is up and that its user may connect; for SQLite, "
-            f"that {home} can be written",
-            {"home": str(home)},
-        ) from None
+        raise storage_error(error.orig, f"in {home}") from None

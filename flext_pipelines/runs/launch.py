@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 from flext_pipelines.errors import ConfigError, FlextError, UnavailableError, UsageError
 from flext_pipelines.runs.code import CodeLocation, check_partition, choose_assets
 from flext_pipelines.runs.decoding import decode_event
+from flext_pipelines.runs.failures import storage_errors
 from flext_pipelines.runs.instance import open_instance
 from flext_pipelines.runs.interrupts import cancel_on_signal
 from flext_pipelines.runs.liveness import host_name, own_start_time
@@ -77,8 +78,9 @@ def launch(
         FlextError: As the job's own check of its run config raised it, for instance because it holds a secret.
         ConfigError: The definitions or the Dagster home are wrong.
         UnavailableError: The storage, or the code server of a detached run, does not answer.
+        StorageFullError: No room is left for the storage.
     """
-    with open_instance(settings) as instance:
+    with storage_errors(f"in {settings.dagster_home}"), open_instance(settings) as instance:
         mark_lost(instance, settings)
         recon = code.load_job(job)
         if not attached:

@@ -12,6 +12,7 @@ import time
 from typing import TYPE_CHECKING
 
 from flext_pipelines.errors import NotFoundError, UnavailableError
+from flext_pipelines.runs.failures import storage_errors
 from flext_pipelines.runs.instance import open_instance
 from flext_pipelines.runs.liveness import (
     ask_to_end,
@@ -77,7 +78,7 @@ def stop(
     """
     began = time.monotonic()
     grace = 0.0 if force else timeout_seconds if timeout_seconds is not None else stop_ladder_seconds(settings)
-    with open_instance(settings) as instance:
+    with storage_errors(f"in {settings.dagster_home}"), open_instance(settings) as instance:
         run = instance.get_run_by_id(execution_id)
         if run is None:
             raise NotFoundError(

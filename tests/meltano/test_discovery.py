@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import stat
 import sys
 import textwrap
 from pathlib import Path
@@ -77,6 +78,7 @@ def test_a_discovered_tap_shows_its_streams_from_then_on(tmp_path: Path) -> None
     discover(project.in_environment("prod"), "tap-a")
     assert [s.name for s in read_catalogue(project.in_environment("prod")).streams["tap-a"]] == ["orders"]
     assert [s.name for s in read_catalogue(project).streams["tap-a"]] == ["orders", "items"]
+    assert stat.S_IMODE((project.home / "meltano.db").stat().st_mode) == 0o600
 
 
 @pytest.mark.process
