@@ -6,6 +6,7 @@ process is left behind. What does not: fixtures of one room (they live in its ow
 
 from __future__ import annotations
 
+import atexit
 import gc
 import os
 import signal
@@ -14,7 +15,8 @@ from typing import TYPE_CHECKING
 
 import psutil
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck
+from hypothesis import settings as examples
 
 from flext_pipelines.settings import Settings
 from tests.postgres import RUNNING, PostgresMissingError, PostgresServer, postgres_server
@@ -27,8 +29,9 @@ _FOREIGN_PREFIXES = ("FLEXT_", "MELTANO_", "DAGSTER_", "TAP_", "TARGET_")
 _MACHINERY = ("multiprocessing.resource_tracker", "multiprocessing.forkserver")
 """Python's own long-lived children; they end with their parent."""
 
-settings.register_profile("any machine", deadline=None)  # a busy machine may take a second for any example
-settings.load_profile("any machine")
+# A busy machine may take a second to make any example, or to run it.
+examples.register_profile("any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+examples.load_profile("any machine")
 
 
 def _remove_foreign(patch: pytest.MonkeyPatch) -> None:
@@ -50,6 +53,7 @@ def pytest_collection() -> Iterator[None]:
         gc.freeze()
         gc.set_threshold(50_000, 20, 20)
         gc.enable()
+        atexit.register(gc.unfreeze)  # else a library whose objects outlive the interpreter (DuckDB's binding) tells so
 
 
 @pytest.fixture(scope="module", autouse=True)

@@ -31,6 +31,14 @@ class Answer:
 Shell = Callable[..., Answer]
 
 
+@pytest.fixture(autouse=True)
+def _no_settings_of_another_test() -> Iterator[None]:
+    """What a process reads once, each test reads anew, also after one that looked at the settings by itself."""
+    yield
+    session.settings.cache_clear()
+    session.bus.cache_clear()
+
+
 @pytest.fixture
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """FLEXT_HOME of this test."""
@@ -40,7 +48,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.fixture
-def flext(home: Path, capsys: pytest.CaptureFixture[str]) -> Iterator[Shell]:
+def flext(home: Path, capsys: pytest.CaptureFixture[str]) -> Shell:
     """Run `flext` with words and give exit code and outputs."""
 
     def call(*words: str) -> Answer:
@@ -49,6 +57,4 @@ def flext(home: Path, capsys: pytest.CaptureFixture[str]) -> Iterator[Shell]:
         captured = capsys.readouterr()
         return Answer(code, captured.out, captured.err)
 
-    yield call
-    session.settings.cache_clear()
-    session.bus.cache_clear()
+    return call
