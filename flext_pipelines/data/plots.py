@@ -6,6 +6,7 @@ What belongs here: points to picture. What does not: where pictures are shown (`
 from __future__ import annotations
 
 import base64
+import math
 from typing import TYPE_CHECKING, Final, Literal
 
 from flext_pipelines.data.expressions import checked_query
@@ -82,9 +83,14 @@ def draw(
 
 def _numbers(title: str, name: str, values: Sequence[object]) -> list[float]:
     try:
-        return [0.0 if value is None else float(value) for value in values]  # type: ignore[arg-type]  # refused below
+        # What is not known is a gap, and no zero.
+        return [math.nan if value is None else float(value) for value in values]  # type: ignore[arg-type]  # refused
     except (TypeError, ValueError):
         raise UsageError(f"Column {name!r} of the plot {title!r} holds no numbers", "Select numbers") from None
+
+
+def _words(column: str) -> str:
+    return column.replace("_", " ")
 
 
 def _png(kind: PlotKind, title: str, axis: str, labels: Sequence[str], series: dict[str, list[float]]) -> bytes:
@@ -100,18 +106,19 @@ def _png(kind: PlotKind, title: str, axis: str, labels: Sequence[str], series: d
     width = 0.8 / max(1, len(series))
     for number, (name, values) in enumerate(series.items()):
         if kind == "bar":
-            plane.bar([place - 0.4 + width * (number + 0.5) for place in places], values, width, label=name)
+            plane.bar([place - 0.4 + width * (number + 0.5) for place in places], values, width, label=_words(name))
         else:
-            plane.plot(list(places), values, marker="o", label=name)
+            plane.plot(list(places), values, marker="o", label=_words(name))
     step = max(1, -(-len(labels) // _MOST_LABELS))
     plane.set_xticks(list(places)[::step], labels=list(labels)[::step], rotation=30 if len(labels) > 6 else 0)
-    plane.set_xlabel(axis)
+    plane.set_xlabel(_words(axis))
     plane.set_title(title)
     plane.grid(visible=True, axis="y", alpha=0.3)
+    plane.yaxis.set_major_formatter(lambda value, _: f"{value:,.10g}")
     if len(series) > 1:
-        plane.legend()
+        figure.legend(loc="outside lower center", ncols=len(series), frameon=False)  # never over what is drawn
     else:
-        plane.set_ylabel(next(iter(series)))
+        plane.set_ylabel(_words(next(iter(series))))
     content = io.BytesIO()
     FigureCanvasAgg(figure)
     figure.savefig(content, format="png")

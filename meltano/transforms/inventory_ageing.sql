@@ -1,7 +1,7 @@
 -- deps: inventory = oic/inventory, items = oic/item
 -- pipeline: wms-incremental
 -- description: How long stock has lain, by facility, as of the last movement that the warehouse knows.
--- plot: bar SELECT age, sum(on_hand_qty) AS units FROM input GROUP BY age ORDER BY age
+-- plot: bar SELECT age, sum(on_hand_qty) AS units FROM input GROUP BY age ORDER BY max(oldest_days)
 WITH now AS (SELECT max(mod_ts) AS moment FROM inventory),
 aged AS (
     SELECT
@@ -19,9 +19,9 @@ aged AS (
 SELECT
     facility,
     CASE
-        WHEN days <= 30 THEN '000-030 days'
-        WHEN days <= 90 THEN '031-090 days'
-        WHEN days <= 180 THEN '091-180 days'
+        WHEN days <= 30 THEN '0-30 days'
+        WHEN days <= 90 THEN '31-90 days'
+        WHEN days <= 180 THEN '91-180 days'
         ELSE '181 days and more'
     END AS age,
     count(*) AS places,

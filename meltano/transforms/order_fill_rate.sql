@@ -1,7 +1,7 @@
 -- deps: lines = oic/order_dtl, orders = oic/order_hdr
 -- pipeline: wms-incremental
 -- description: How much of what was ordered could be allocated, by facility and day of the order.
--- plot: line SELECT strftime(ordered_on, '%Y-%m') AS month, 100.0 * sum(allocated_qty) / sum(ordered_qty) AS fill_percent FROM input GROUP BY month ORDER BY month
+-- plot: line SELECT strftime(ordered_on, '%Y-%m') AS month, 100.0 * sum(allocated_qty) / nullif(sum(ordered_qty), 0) AS fill_percent FROM input GROUP BY month ORDER BY month
 SELECT
     orders.facility_key AS facility,
     orders.ord_date::DATE AS ordered_on,

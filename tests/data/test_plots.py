@@ -73,6 +73,26 @@ def test_bars_are_as_high_as_their_numbers(landing: LandingZone, stock: DataRefe
     assert left == pytest.approx(4 * right, rel=0.1)
 
 
+def test_what_is_not_known_is_a_gap(landing: LandingZone, keep: Callable[[str, pa.Table], DataReference]) -> None:
+    """A line does not fall to zero where there is no number."""
+    gap = keep("gap", pa.table({"month": ["1", "2", "3"], "rate": [80.0, None, 80.0]}))
+    zero = keep("zero", pa.table({"month": ["1", "2", "3"], "rate": [80.0, 0.0, 80.0]}))
+
+    shown = [amount(_draw(landing, source, "SELECT month, rate FROM input", "line"), BLUE) for source in (gap, zero)]
+
+    assert 0 < shown[0] < shown[1] / 2
+
+
+def test_the_legend_covers_nothing(landing: LandingZone, keep: Callable[[str, pa.Table], DataReference]) -> None:
+    """Bars as high as the picture are blue up to their tops, also where matplotlib would put a legend over them."""
+    full = keep("full", pa.table({"facility": ["A", "B", "C"], "units": [9, 9, 9], "free": [9, 9, 9]}))
+
+    blue = (pixels(_draw(landing, full, "SELECT * FROM input")) == np.array(BLUE)).all(axis=2)
+
+    tops = {int(column.argmax()) for column in blue[: blue.shape[0] // 2].T if column.any()}
+    assert len(tops) <= 2
+
+
 def test_each_further_column_is_a_series(landing: LandingZone, stock: DataReference) -> None:
     """Two columns of numbers, two colours; one column has no orange."""
     both = _draw(landing, stock, "SELECT facility, units, free FROM input ORDER BY facility")
