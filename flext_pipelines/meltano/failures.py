@@ -56,7 +56,8 @@ _TOO_LONG = "Output line length limit exceeded"
 _SIZES = re.compile(r"message size limit")
 # Tried again, a wrong password locks the account. What servers and drivers say: HTTP, PostgreSQL, MySQL, Oracle.
 _DENIED = re.compile(
-    r"AccessDeniedError|HTTP 40[13]\b|\b40[13] Client Error|password authentication failed|Access denied for user"
+    r"AccessDeniedError|HTTP 40[13]\b|\b40[13] Client Error|Access denied for user"
+    "|password authentication failed"
     r"|ORA-(?:01017|28000|28001)\b",
     re.IGNORECASE,
 )
