@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, cast
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from psycopg import Connection
+    from psycopg import Connection, Error
     from psycopg.pq.abc import PGconn, PGresult
     from sqlalchemy import ClauseElement
 
@@ -30,6 +30,8 @@ _BEGIN, _COMMIT, _ROLLBACK = b"BEGIN", b"COMMIT", b"ROLLBACK"
 _SERIAL = itertools.count(1)
 _REFUSED = {6, 7, 11}
 """libpq's statuses of an answer that is an error: nonfatal, fatal, and not tried because of one before it."""
+_UNPREPARED = "26000"
+"""A statement is no longer prepared: psycopg itself, for one, sends DEALLOCATE ALL after some of its rollbacks."""
 _CANCEL_SECONDS = 2.0
 
 
@@ -98,6 +100,19 @@ class Pipelined:
         self._transformer.set_pgresult(result)
         return self._transformer.load_rows(0, result.ntuples, tuple)
 
+    def alone(self, statement: Numbered, values: Mapping[str, object]) -> list[tuple[Any, ...]]:
+        """What a statement selects that is a transaction of its own.
+
+        Raises:
+            psycopg.Error: It was refused, or the connection is lost.
+        """
+        from psycopg.errors import InvalidSqlStatementName
+
+        try:
+            return self.rows(statement, values)
+        except InvalidSqlStatementName:  # not performed; now it is prepared anew
+            return self.rows(statement, values)
+
     def changed(self, statement: Numbered, values: Mapping[str, object]) -> int:
         """How many rows a statement changes.
 
@@ -154,13 +169,16 @@ class Pipelined:
             pgconn.enter_pipeline_mode()
             answers.read(self._put(waiting), self._known)
             pgconn.exit_pipeline_mode()
-        except BaseException as error:  # lost, or interrupted in the midst of it: nobody can go on with it
+        except BaseException as cause:  # lost, or interrupted in the midst of it: nobody can go on with it
             self._abandon()
-            if answers.refusal is not None and isinstance(error, Exception):
-                raise self._error(answers.refusal) from error  # what a server says before it hangs up
+            if answers.refusal is not None and isinstance(cause, Exception):
+                raise self._error(answers.refusal) from cause  # what a server says before it hangs up
             raise
         if answers.refusal is not None:
-            raise self._error(answers.refusal)
+            error = self._error(answers.refusal)
+            if error.sqlstate == _UNPREPARED:
+                self._known.clear()
+            raise error
         return answers.last
 
     def _put(self, waiting: Sequence[tuple[bytes, bytes, Values]]) -> list[bytes]:
@@ -187,7 +205,7 @@ class Pipelined:
         self._connection.close()
 
     @staticmethod
-    def _error(refusal: PGresult) -> BaseException:
+    def _error(refusal: PGresult) -> Error:
         from psycopg.errors import error_from_result
 
         return error_from_result(refusal)

@@ -193,7 +193,7 @@ class AuditTrail:
         """The same in one statement: the server knows number and hash of the row before, and we the fields between."""
         row["at"] = time.time_ns() // 1000
         stored = {name: row[name] for name in _STORED}
-        found = self._database.send(_APPEND_AT_ONCE, {**stored, "middle": hashed_between(stored)})
+        found = self._database.append(_APPEND_AT_ONCE, {**stored, "middle": hashed_between(stored)})
         if found is None:
             raise self._headless()
         number: int = found[0]

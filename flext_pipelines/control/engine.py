@@ -3,8 +3,8 @@
 Writers send their few statements as prepared text to the driver (an audit row costs some 100 us; through
 SQLAlchemy's execution it would be three times that), readers use SQLAlchemy Core.
 
-What belongs here: connections, transactions, bringing a database to the newest revision. What does
-not: what is stored (``audit``, ``idempotency``) and the table of errors (``failures``).
+What belongs here: connections and transactions. What does not: opening and migrating a database (``opening``), what is
+stored (``audit``, ``idempotency``) and the table of errors (``failures``).
 """
 
 from __future__ import annotations
@@ -12,8 +12,7 @@ from __future__ import annotations
 import os
 import select
 import threading
-from contextlib import contextmanager, suppress
-from pathlib import Path
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Protocol, cast
 from urllib.parse import quote, quote_plus
 
@@ -21,9 +20,8 @@ import sqlalchemy as sa
 from sqlalchemy.engine import make_url
 
 from flext_pipelines.control.failures import translate
-from flext_pipelines.control.migrations import HEAD, VERSION_TABLE
-from flext_pipelines.errors import ConfigError, FlextError
-from flext_pipelines.settings import make_private
+from flext_pipelines.control.opening import BEGIN, bring_to_head, make_engine, make_room
+from flext_pipelines.postgres import Pipelined, numbered
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -31,17 +29,11 @@ if TYPE_CHECKING:
     from pydantic import SecretStr
     from sqlalchemy.engine.interfaces import DBAPIConnection
 
+    from flext_pipelines.errors import FlextError
+    from flext_pipelines.postgres import Numbered
     from flext_pipelines.settings import Settings
 
-_MIGRATION_LOCK = 0x464C455854  # "FLEXT": the PostgreSQL advisory lock under which a database is migrated
-_MAKING_FILES = threading.Lock()
-_DRIVERS = {"sqlite": "sqlite+pysqlite", "postgres": "postgresql+psycopg", "postgresql": "postgresql+psycopg"}
-_BEGIN = {"sqlite": "BEGIN IMMEDIATE", "postgresql": "BEGIN"}
 _SNAPSHOT = {"sqlite": "BEGIN", "postgresql": "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"}
-_VERSION_TABLE_THERE = {
-    "sqlite": f"SELECT name FROM sqlite_master WHERE name = '{VERSION_TABLE}'",  # noqa: S608  constant
-    "postgresql": f"SELECT to_regclass('{VERSION_TABLE}')",
-}
 
 
 class Cursor(Protocol):
@@ -66,11 +58,12 @@ class _Driver(Protocol):
 class _Held:
     """A thread's own connection."""
 
-    __slots__ = ("busy", "connection", "driver", "pid", "thread")
+    __slots__ = ("busy", "connection", "driver", "pid", "pipelined", "thread")
 
     def __init__(self, connection: sa.Connection) -> None:
         self.connection = connection
         self.driver = cast("_Driver", connection.connection.driver_connection)
+        self.pipelined = Pipelined(cast("Any", self.driver)) if connection.dialect.name == "postgresql" else None
         self.pid = os.getpid()
         self.thread = threading.current_thread()
         self.busy = False
@@ -111,6 +104,7 @@ class ControlDatabase:
         self._abandoned: list[_Held] = []
         self._engine: sa.Engine | None = None
         self._prepared: dict[sa.Executable, tuple[str, Mapping[str, object]]] = {}
+        self._numbered: dict[sa.Executable, Numbered] = {}
         self._ready = False
 
     @classmethod
@@ -149,7 +143,7 @@ class ControlDatabase:
             StorageFullError: The disk is full; nothing was written.
         """
         try:
-            held = self._begun(_BEGIN[self.dialect])
+            held = self._begun(BEGIN[self.dialect])
             driver = held.driver
             try:
                 yield Writing(self, driver)
@@ -161,8 +155,8 @@ class ControlDatabase:
         except self._foreign() as error:
             raise self._translated(error) from None
 
-    def send(self, statement: sa.Executable, parameters: Mapping[str, object]) -> tuple[Any, ...] | None:
-        """One statement that is a transaction of its own, and the first row that it gives back.
+    def append(self, statement: sa.Executable, parameters: Mapping[str, object]) -> tuple[Any, ...] | None:
+        """On PostgreSQL: one statement that is a transaction of its own, and the first row that it gives back.
 
         A connection that the server closed since its last use is replaced before anything is sent on it.
 
@@ -178,9 +172,13 @@ class ControlDatabase:
             if self._has_news(held):
                 self._forget(held)
                 held = self._held()
-            text, constants = self.prepared(statement)
+            assert held.pipelined is not None
+            known = self._numbered.get(statement)
+            if known is None:
+                known = self._numbered[statement] = numbered(cast("sa.ClauseElement", statement))
             try:
-                return held.driver.execute(text, {**constants, **parameters} if constants else parameters).fetchone()
+                found = held.pipelined.alone(known, parameters)
+                return found[0] if found else None
             except BaseException:
                 self._undo(held)
                 raise
@@ -258,13 +256,13 @@ class ControlDatabase:
                 self._forget(other)
             engine = self._get_engine()
             if not self._ready:
-                self._make_room(engine.url)
+                make_room(engine.url)
             made = _Held(engine.connect())
             self._open.append(made)
             self._local.held = made
             if not self._ready:
                 try:
-                    self._bring_to_head(made)
+                    bring_to_head(made.connection, self.place)
                 except BaseException:
                     self._forget(made)
                     raise
@@ -274,9 +272,14 @@ class ControlDatabase:
     def _undo(self, held: _Held) -> None:
         """End the transaction; a connection that cannot even do that is closed."""
         try:
-            cast("DBAPIConnection", held.driver).rollback()
+            if held.pipelined is None:
+                cast("DBAPIConnection", held.driver).rollback()
+            else:  # psycopg's own would forget all that is prepared
+                held.pipelined.rollback()
             held.connection.rollback()
             held.busy = False
+            if self._is_broken(held):
+                self._forget(held)
         except self._foreign():
             self._forget(held)
 
@@ -302,7 +305,7 @@ class ControlDatabase:
         if self._engine is None:
             with self._lock:
                 if self._engine is None:
-                    self._engine = _make_engine(self._url.get_secret_value(), self._busy_seconds)
+                    self._engine = make_engine(self._url.get_secret_value(), self._busy_seconds)
         return self._engine
 
     def _foreign(self) -> tuple[type[BaseException], ...]:
@@ -314,113 +317,3 @@ class ControlDatabase:
         password = make_url(self._url.get_secret_value()).password
         secrets = {password, quote(password), quote_plus(password)} if isinstance(password, str) else set()
         return translate(error, self.place, tuple(filter(None, secrets)))
-
-    @staticmethod
-    def _make_room(url: sa.URL) -> None:
-        """A SQLite file that only its owner may read, in a folder that exists."""
-        if url.get_backend_name() == "sqlite":
-            path = Path(str(url.database))
-            make_private(path.parent)
-            # Only a file that is not there yet: closing one gives up every lock that this process has on it,
-            # SQLite's too, and another process would remove the log that our connections go on writing to.
-            with _MAKING_FILES, suppress(FileExistsError):
-                os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
-
-    def _bring_to_head(self, held: _Held) -> None:
-        """Migrate when the database is older than the code; two look-ups when it is not.
-
-        Raises:
-            ConfigError: The database is newer than this version of the code.
-        """
-        if self._revision(held) == HEAD:
-            return
-        held.driver.execute(_BEGIN[self.dialect])
-        held.connection.begin()  # tells Alembic that the transaction is ours
-        try:
-            if self.dialect == "postgresql":
-                held.driver.execute(f"SELECT pg_advisory_xact_lock({_MIGRATION_LOCK})")
-            if self._revision(held) != HEAD:  # another process may have migrated it while we waited
-                _upgrade(held.connection, self.place)
-            held.driver.execute("COMMIT")
-        except BaseException:
-            self._undo(held)
-            raise
-        held.connection.rollback()
-
-    def _revision(self, held: _Held) -> object:
-        there = held.driver.execute(_VERSION_TABLE_THERE[self.dialect]).fetchone()
-        if there is None or there[0] is None:
-            return None
-        row = held.driver.execute(f"SELECT version_num FROM {VERSION_TABLE}").fetchone()  # noqa: S608  constant
-        return row[0] if row else None
-
-
-def _make_engine(text: str, busy_seconds: float) -> sa.Engine:
-    """An engine that leaves transactions to us and keeps no pool.
-
-    Raises:
-        ConfigError: The URL cannot be read, or is of another kind of database.
-    """
-    try:
-        url = make_url(text)
-    except (sa.exc.ArgumentError, ValueError):
-        raise ConfigError(
-            "FLEXT_CONTROL_URL is not a database URL", "Write sqlite:///file or postgresql://user:password@host/name"
-        ) from None
-    backend = url.get_backend_name()
-    if url.drivername not in {*_DRIVERS, *_DRIVERS.values()} or (backend == "sqlite" and not url.database):
-        raise ConfigError(
-            f"The control database cannot be {url.drivername} ({url.render_as_string(hide_password=True)})",
-            "Write sqlite:///file or postgresql://user:password@host/name in FLEXT_CONTROL_URL",
-        )
-    url = url.set(drivername=_DRIVERS.get(url.drivername, url.drivername))
-    if backend == "postgresql":
-        return sa.create_engine(
-            url,
-            poolclass=sa.NullPool,
-            isolation_level="AUTOCOMMIT",
-            connect_args={
-                "connect_timeout": 10,
-                "prepare_threshold": 1,
-                "application_name": "flext",
-                "options": f"-c lock_timeout={int(busy_seconds * 1000)}",
-            },
-        )
-    engine = sa.create_engine(
-        url,
-        poolclass=sa.NullPool,
-        paramstyle="named",
-        connect_args={"timeout": busy_seconds, "isolation_level": None, "check_same_thread": False},
-    )
-    sa.event.listen(engine, "connect", _prepare_sqlite)
-    return engine
-
-
-def _prepare_sqlite(connection: DBAPIConnection, _: object) -> None:
-    """Readers do not stop writers (WAL), a commit is on the disk, references hold, waiting is not an error."""
-    driver = cast("_Driver", connection)
-    driver.execute("PRAGMA journal_mode = WAL")
-    driver.execute("PRAGMA synchronous = FULL")
-    driver.execute("PRAGMA foreign_keys = ON")
-
-
-def _upgrade(connection: sa.Connection, place: str) -> None:
-    """Run the migrations that the database lacks, in the transaction that the caller began.
-
-    Raises:
-        ConfigError: It has a revision that this code does not know.
-    """
-    from alembic import command
-    from alembic.config import Config
-    from alembic.util import CommandError
-
-    config = Config()
-    config.set_main_option("script_location", str(Path(__file__).parent / "migrations").replace("%", "%%"))
-    config.attributes["connection"] = connection
-    try:
-        command.upgrade(config, "head")
-    except CommandError as error:
-        raise ConfigError(
-            f"The control database ({place}) was made by a newer flext-pipelines: {error}",
-            "Upgrade flext-pipelines, or point FLEXT_CONTROL_URL at another database",
-        ) from error

@@ -130,7 +130,7 @@ def _open_postgresql(url: URL, options: EngineOptions) -> Engine:
         hide_parameters=True,
         connect_args={
             "connect_timeout": max(2, int(options.connect_seconds)),
-            "prepare_threshold": 1,
+            "prepare_threshold": None,  # commands prepare their own (``postgres``)
             "application_name": "flext",
             "options": " ".join(f"-c {name}={value}" for name, value in session.items()),
         },

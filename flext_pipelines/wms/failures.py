@@ -89,9 +89,9 @@ _SQLITE = {
 
 _SQLSTATE = {
     "08": _AWAY, "0L": _DENIED, "0P": _DENIED, "22": _VALUE, "22003": _VALUE, "23": _RULE, "23505": _DUPLICATE,
-    "25006": _CLOSED, "28": _DENIED, "3D": _MISSING, "3F": _MISSING, "40": _AGAIN, "40003": _AWAY, "42501": _DENIED,
-    "44": _RULE, "53": _LIMIT, "53100": _FULL, "53300": _LIMIT, "54": _LIMIT, "55P03": _BUSY, "55": _BUSY,
-    "57": _SHUT, "57014": _SLOW, "58": _AWAY, "72": _AGAIN, "F0": _DAMAGED, "XX": _DAMAGED,
+    "25006": _CLOSED, "26000": _AGAIN, "28": _DENIED, "3D": _MISSING, "3F": _MISSING, "40": _AGAIN, "40003": _AWAY,
+    "42501": _DENIED, "44": _RULE, "53": _LIMIT, "53100": _FULL, "53300": _LIMIT, "54": _LIMIT, "55P03": _BUSY,
+    "55": _BUSY, "57": _SHUT, "57014": _SLOW, "58": _AWAY, "72": _AGAIN, "F0": _DAMAGED, "XX": _DAMAGED,
 }  # fmt: skip
 """By SQLSTATE, or by its class; the longer key wins. https://www.postgresql.org/docs/current/errcodes-appendix.html"""
 
