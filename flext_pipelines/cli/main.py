@@ -180,6 +180,11 @@ def report(error: FlextError, *, wants_json: bool) -> int:
         click.echo(f"{click.style('Error:', fg='red', bold=True)} {_sentence(error.reason)}", err=True)
         if error.instruction:
             click.echo(f"{click.style('Next:', fg='cyan')}  {_sentence(error.instruction)}", err=True)
+    return exit_code(error)
+
+
+def exit_code(error: FlextError) -> int:
+    """The exit code of an error."""
     from flext_pipelines.errors import RunCancelledError
 
     if isinstance(error, RunCancelledError):

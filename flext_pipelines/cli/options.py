@@ -27,14 +27,22 @@ if TYPE_CHECKING:
 
     from pydantic.fields import FieldInfo
 
+
+class _Written(click.types.StringParamType):
+    """Text that the message's own validation reads; ``--help`` says what kind of text."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+
 _SCALARS: dict[object, click.ParamType[Any]] = {
     str: click.STRING,
     int: click.INT,
     float: click.FLOAT,
     Path: click.STRING,
-    Decimal: click.STRING,
-    date: click.STRING,
-    datetime: click.STRING,
+    Decimal: _Written("NUMBER"),
+    date: _Written("DATE"),
+    datetime: _Written("TIME"),
 }
 
 
@@ -111,7 +119,7 @@ def command_for(
         arguments: Fields that are positional.
         examples: Command lines for ``--help``.
         fixed: Fields that this command sets itself.
-        judge: Called after printing; raises when the answer must become an exit code.
+        judge: Called after printing; raises when the answer must become an exit code, and with ``--json`` only that.
 
     Returns:
         The command. What it sends is validated as every message is, so that its errors are the same.
@@ -130,8 +138,17 @@ def command_for(
         payload = fixed | {key: value for key, value in given.items() if value is not None and value != ()}
         answer = perform(spec, registry.parse(spec, payload), as_json=as_json)
         (output.print_json if as_json else show)(answer)
-        if judge is not None:
+        if judge is None:
+            return
+        try:
             judge(answer)
+        except FlextError as error:
+            if not as_json:
+                raise
+            # The answer says it already, and a program that reads JSON wants one document.
+            from flext_pipelines.cli.main import exit_code
+
+            raise click.exceptions.Exit(exit_code(error)) from None
 
     listed = "".join(f"  {line}\n" for line in examples)
     text = spec.description + (f"\n\n\b\nExamples:\n{listed}" if listed else "")

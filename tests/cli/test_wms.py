@@ -76,6 +76,14 @@ def test_stock_stands_in_the_columns_that_it_fills(flext: Shell, warehouse: Ware
     assert "flext wms seed" in nothing
 
 
+def test_help_says_what_kind_of_text_an_option_takes(flext: Shell) -> None:
+    """A number and a date, not just text."""
+    shown = flext("wms", "adjust", "--help").out
+
+    assert "--actual-qty NUMBER" in shown
+    assert "--expiry-date DATE" in shown
+
+
 def test_pages_are_told_and_go_on(flext: Shell, warehouse: Warehouse) -> None:
     """A page that is not the last names the way to the next."""
     warehouse.put("PUMP", "A2", 1)
@@ -125,5 +133,8 @@ def test_health_tells_and_judges(flext: Shell, warehouse: Warehouse) -> None:
     ill = flext("wms", "health", "--deep")
 
     assert (well.code, ill.code) == (0, 1)
+    as_json = flext("wms", "health", "--deep", "--json")
+    assert as_json.code == 1
+    assert as_json.json()["healthy"] is False
     assert "1 rows of stock are not the sum of their ledger" in ill.out
     assert flext("wms", "health").code == 0
