@@ -48,7 +48,11 @@ class Judged:
 
 
 class ClassJudge:
-    """Judges lists of classes by the rules and the target's schema."""
+    """Judges lists of classes by the rules and the target's schema.
+
+    Attributes:
+        implied: Classes above those of some entry that the entry does not list, by every name: servers add them.
+    """
 
     def __init__(self, rules: MigrationRules, view: SchemaView) -> None:
         self._rules = rules.classes
@@ -58,6 +62,7 @@ class ClassJudge:
         self._preferred = {name.lower(): place for place, name in enumerate(self._rules.structural.prefer)}
         self._fallback = {name.lower(): one for name, one in self._rules.structural.fallback.items()}
         self._remembered: dict[tuple[tuple[bytes, ...], tuple[bytes, ...]], Judged] = {}
+        self.implied: set[str] = set()
 
     def judged(self, values: Sequence[bytes], naming: Sequence[bytes]) -> Judged:
         """What becomes of the classes of an entry.
@@ -83,6 +88,10 @@ class ClassJudge:
         if made.rejected is None and not any(self._kind(name) == "structural" for name in made.left):
             self._give_structural(made, naming)
         self._ask_attributes(made)
+        listed = {self._first_name(name) for name in made.left}
+        for above in {found for name in made.left for found in self._view.superiors(name)} - listed:
+            facts = self._view.object_class(above)
+            self.implied.update(facts.names if facts is not None else (above,))
         return made
 
     def _one(self, made: Judged, place: int, name: str, seen: set[str]) -> None:

@@ -191,6 +191,11 @@ class Planner:
         else:
             draft.replaced[place] = line_of(line.new, new.encode())
 
+    @property
+    def implied_classes(self) -> frozenset[str]:
+        """Classes that entries so far do not list although they stand above theirs."""
+        return frozenset(self._classes.implied)
+
     def _write_classes(self, draft: Draft, judged: Judged) -> None:
         if judged.rejected is not None:
             draft.rejected = judged.rejected

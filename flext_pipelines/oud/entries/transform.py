@@ -117,6 +117,10 @@ class EntryTransform:
             _count(found, plan)
         return dict(found)
 
+    def implied_classes(self) -> frozenset[str]:
+        """Classes that entries so far do not list although they stand above theirs: a server adds them."""
+        return self._planner.implied_classes
+
     def apply(self, record: Record) -> Outcome:
         """What becomes of one record."""
         known = cast("Recognised | None", record.recognised)

@@ -35,6 +35,7 @@ def summed(parts: Iterable[PartResult]) -> PartResult:
         names=tuple(sorted({name for part in parts for name in part.names})),
         side=_added(part.side for part in parts),
         cut_off=bool(parts) and parts[-1].cut_off,
+        implied=tuple(sorted({name for part in parts for name in part.implied})),
     )
 
 

@@ -47,6 +47,16 @@ class ChangedValues:
         for olds in attributes.all_joined().values():
             self._new |= olds  # values of the others stand under the same name
         self._gone |= attributes.partly_moved()
+        if rules.attributes.not_utf8 == "convert":
+            odd = {kind.partition(" ")[2].lower() for kind in read.notes if kind.startswith("not-utf8 ")}
+            self._gone |= odd
+            self._new |= odd
+        passwords = {name.lower() for name in rules.passwords.attributes}
+        self._gone |= passwords  # a server hashes what is clear
+        self._new |= passwords
+        self._new |= set(read.implied)
+        if rules.attributes.not_allowed == "extensible":
+            self._new.add("extensibleobject")
         self._gone |= {name.lower() for name in rules.classes.rename}
         self._new |= {name.lower() for name in rules.classes.rename.values()}
 
@@ -54,7 +64,10 @@ class ChangedValues:
         """What may have happened to the values of an attribute in some entry, or to one value."""
         name = attribute.partition(";")[0].lower()
         if name == "objectclass":
-            return self._of(self._gone | self._new if value is None else {value.lower()})
+            if value is None:
+                return self._of(self._gone | self._new)
+            known = self._view.object_class(value)
+            return self._of({value.lower(), *(known.names if known is not None else ())})
         facts = self._view.attribute(name)
         if name in OPERATIONAL or (facts is not None and (facts.operational or made_right(facts.syntax))):
             return _BOTH  # the new server keeps what operational attributes say, of its own

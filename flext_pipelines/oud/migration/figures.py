@@ -80,6 +80,7 @@ class PartResult(Value):
         names: The attributes that hold them, in lower case; a reference has the number of one.
         side: Lines of the side files, by name.
         cut_off: The file ends within a line.
+        implied: Classes that entries do not list although they stand above theirs: a server adds them.
     """
 
     read: int = 0
@@ -92,6 +93,7 @@ class PartResult(Value):
     names: tuple[str, ...] = ()
     side: dict[str, int] = Field(default_factory=dict)
     cut_off: bool = False
+    implied: tuple[str, ...] = ()
 
 
 class ReviewedValue(Value):

@@ -66,6 +66,10 @@ class Transform(Protocol):
         """Values of kept entries that were dropped so far, by reason and attribute."""
         ...
 
+    def implied_classes(self) -> frozenset[str]:
+        """Classes that entries so far do not list although they stand above theirs."""
+        ...
+
 
 @dataclass(frozen=True)
 class PartJob:
@@ -256,6 +260,7 @@ class _Part:
             references=self._referred,
             names=tuple(names[number].lower() for number in sorted(names)),
             side=counts["side"],
+            implied=tuple(sorted(self._job.transform.implied_classes())),
             cut_off=cut_off,
         )
 

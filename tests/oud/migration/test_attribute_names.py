@@ -143,6 +143,17 @@ def test_a_filter_over_what_the_new_server_writes_itself_grants_nothing(tmp_path
     assert acis_of(tmp_path / "out") == []
 
 
+def test_a_filter_over_a_class_that_a_server_adds_grants_nothing(tmp_path: Path) -> None:
+    """A person of whom the export lists no such class is one on the server, where OID's filter did not find it."""
+    policies = ["(objectclass=organizationalPerson)", "(objectclass=2.5.6.7)", "(objectclass=person)"]
+    lines = [f"orclaci: access to attr=(sn) filter={wanted} by * (read)" for wanted in policies]
+
+    migrated(tmp_path, [domain(*lines), unit("ou=people"), person("ada", PEOPLE)])
+
+    (aci,) = acis_of(tmp_path / "out")
+    assert '(targetfilter="(objectclass=person)")' in aci
+
+
 def test_attributes_that_are_joined_are_named_in_the_report(tmp_path: Path) -> None:
     """With what that does to access, whether or not a value speaks of them."""
     rules = ruled(tmp_path, "attributes: {rename: {orclpublic: description}}\n")
