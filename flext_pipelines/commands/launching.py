@@ -170,10 +170,15 @@ def _check_streams(
             f"Ask with {asking}, then run this again; or run the whole pipeline {pipeline.name}",
             {**details, "taps": unasked},
         )
+    from difflib import get_close_matches
+
+    names = _names(streams)
+    near = get_close_matches(unknown[0], [*streams, *streams.values()], 3)
+    moved = f"It moves {', '.join(names[:20])}" if names else "None of its streams is selected in meltano.yml"
     raise NotFoundError(
         f"The pipeline {pipeline.name} moves no stream {unknown[0]!r}",
-        f"It moves {', '.join(_names(streams)[:20])}" if streams else "None of its streams is selected in meltano.yml",
-        details,
+        f"Did you mean {', '.join(near)}?" if near else moved,
+        {**details, "near": near},
     )
 
 

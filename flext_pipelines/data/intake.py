@@ -106,7 +106,7 @@ class Intake:
         if self.schema is None:
             raise NotFoundError(
                 f"{self._request.tap} sent nothing about stream {self._request.stream!r}",
-                "Name one of the tap's streams, and see that it is selected",
+                f"`flext plugins discover {self._request.tap}` lists its streams",
                 {"tap": self._request.tap, "stream": self._request.stream, "streams": sorted(self._reader.streams)},
             )
         if isinstance(self._sink, PartWriter):

@@ -174,7 +174,7 @@ class Installer:
             files = read_project_files(self._project.root)
             definition = files.definition(name, plugin.type)
             if definition is None:
-                raise PluginMissingError(f"No file of the project defines {name!r}", "`flext plugins` lists them")
+                raise PluginMissingError(f"No file of the project defines {name!r}", "`flext plugins list` lists them")
             shared = any(other.venv == plugin.venv for other in catalogue.plugins if other.name != name)
             venv = None if shared else venvs.venv_of(self._project, plugin)
             had_venv = bool(venv and venv.exists())
@@ -322,7 +322,7 @@ def _chosen(catalogue: ProjectCatalogue, names: Sequence[str], kind: PluginType 
             near = difflib.get_close_matches(name, [plugin.name for plugin in known], 3)
             raise PluginMissingError(
                 f"The project defines no plugin {name!r}" + (f" among its {kind}" if kind else ""),
-                f"Did you mean {', '.join(near)}?" if near else "`flext plugins` lists them; give a pip_url to add it",
+                f"Did you mean {', '.join(near)}?" if near else "`flext plugins list` shows all; --pip-url adds one",
                 {"plugin": name, "candidates": near},
             )
     return [plugin for plugin in known if not names or plugin.name in names]

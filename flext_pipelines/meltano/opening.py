@@ -76,7 +76,7 @@ def resolved_plugin(opened: OpenedProject, name: str) -> ProjectPlugin:
         near = difflib.get_close_matches(name, [found.name for found in opened.plugins], 3)
         raise PluginMissingError(
             f"The project defines no plugin {name!r}",
-            f"Did you mean {', '.join(near)}?" if near else "`flext plugins` lists them",
+            f"Did you mean {', '.join(near)}?" if near else "`flext plugins list` lists them",
             {"plugin": name, "candidates": near},
         )
     problem = opened.resolve(plugin)

@@ -201,7 +201,7 @@ def _plugin(catalogue: ProjectCatalogue, name: str, kind: PluginType | None = No
         names = [plugin.name for plugin in catalogue.plugins if kind in {None, plugin.type}]
         raise PluginMissingError(
             f"Plugin {name} is not in the project",
-            _near(name, names) + f"`flext plugins install {name}` adds it",
+            _near(name, names) + "`flext plugins list` shows those there are; `flext plugins install` adds one",
             {"plugin": name},
         )
 

@@ -37,8 +37,8 @@ def find_run(records: RunRecords, execution_id: str | None, pipeline: str | None
         found = runs_of_pipeline(records, pipeline, 1)
         if not found:
             raise NotFoundError(
-                f"There are no executions of {pipeline!r} yet",
-                f"`flext pipelines` lists the pipelines; `flext run {pipeline}` runs this one",
+                f"Nothing called {pipeline!r} ran yet",
+                "`flext status` lists what ran, `flext pipelines` what can be run",
                 {"pipeline": pipeline},
             )
         return found[0]

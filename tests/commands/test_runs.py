@@ -181,6 +181,9 @@ def test_what_cannot_be_executed_is_named(bus: Bus) -> None:
     assert "'tap-none' is no plugin of the project" in broken.reason
     assert isinstance(stream, NotFoundError)
     assert stream.instruction == "It moves items, orders"
+    misspelt = bus.send(ExecutePipelineCommand(pipeline_name="shop", streams=("oders",))).error
+    assert misspelt is not None
+    assert misspelt.instruction == "Did you mean orders?"
     twice = bus.send(ExecutePipelineCommand(pipeline_name="two-taps", streams=("secrets",))).error
     assert twice is not None
     assert twice.instruction == "It moves items, tap-shop.orders, tap-web.orders"
