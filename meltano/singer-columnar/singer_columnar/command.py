@@ -35,6 +35,14 @@ class TapCommand(SingerCommand):
             logger=logger,
         )
 
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Parse; ``--discover`` and ``--test`` run meanwhile and end it, and click then closes no file of its own."""
+        try:
+            return super().parse_args(ctx, args)
+        except BaseException:
+            ctx.close()
+            raise
+
     def main(self, *args: Any, **kwargs: Any) -> Any:
         """Run the command; ``--discover`` and ``--test`` run while it parses its options, so errors are caught here."""
         try:

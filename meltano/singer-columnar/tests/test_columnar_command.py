@@ -22,6 +22,19 @@ def test_a_failure_is_one_line_without_secrets(tap: TapRunner, tmp_path: Path) -
     assert "hunter2" not in ended.log + ended.output
 
 
+@pytest.mark.parametrize("token", ["right", "wrong"])
+def test_discovery_leaves_no_file_open(
+    tap: TapRunner, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, token: str
+) -> None:
+    """Nor does one that fails: in Python's development mode there is not one warning."""
+    monkeypatch.setenv("PYTHONDEVMODE", "1")
+
+    ended = tap.run(tmp_path, {"rows": 1, "token": token}, state={}, discover=True)
+
+    assert ended.code == (token == "wrong")
+    assert "Warning" not in ended.log
+
+
 def test_a_stop_ends_with_a_state_of_all_that_was_sent(tap: TapRunner, tmp_path: Path) -> None:
     """SIGTERM: exit code 0, the rows sent are those up to the bookmark, and the next run brings the rest."""
     config = {"rows": 1000, "incremental": True, "chunk_rows": 5, "wait": 0.05}
