@@ -184,3 +184,17 @@ class Place:
     def exists(self, table: str) -> bool:
         """Say whether there is such a table."""
         return bool(self.types(table))
+
+
+ROWS = [{"id": 1, "v": "a"}, {"id": 2, "v": "b"}, {"id": 3, "v": "c"}]
+TUPLES = [(1, "a"), (2, "b"), (3, "c")]
+DECIMAL_4_2 = {"type": ["string", "null"], "format": "singer.decimal", "precision": 4, "scale": 2}
+KEYED = schema("s", {"id": INTEGER, "v": TEXT}, ["id"])
+KEYLESS = schema("s", {"id": INTEGER, "v": TEXT})
+
+
+def arrow(rows: list[dict[str, object]]) -> pa.Table:
+    """Return rows of (id, v) as an Arrow table."""
+    return pa.table(
+        {"id": pa.array([r["id"] for r in rows], pa.int64()), "v": pa.array([r["v"] for r in rows], pa.string())}
+    )
