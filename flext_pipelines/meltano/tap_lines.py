@@ -27,7 +27,7 @@ GRACES = Graces(5, 5)
 """Nothing waits behind a tap alone: no target has rows to load, no bookmark is to be saved."""
 
 PATIENCE_SECONDS = 1.0
-"""How long the echo of a tap's log may hold up the tap, taken together, until it has caught up."""
+"""How long the end of a tap waits for its echo while no line of the log gets there."""
 _CHUNK_LINES = 2_000
 _CHUNK_BYTES = 16 * 1024 * 1024
 _CHUNK_SECONDS = 0.25
@@ -39,13 +39,13 @@ class TapLog:
 
     Args:
         redact: Takes secrets out.
-        echo: Given every line, in a thread of its own: one that stands still or fails does not hold up the tap, which
-            waits while its log is not read; lines that it has no time for are left out, and that is told.
+        echo: Given every line, in a thread of its own: one that is slow, stands still or fails does not hold up the
+            tap; lines wait for it, and where there is no room for more they are left out, and that is told.
     """
 
     def __init__(self, redact: Callable[[str], str], echo: Echo | None = None) -> None:
         self._redact = redact
-        self._raw = RawLog(echo, PATIENCE_SECONDS) if echo is not None else None
+        self._raw = RawLog(echo, PATIENCE_SECONDS, holds_up=False) if echo is not None else None
         self._tail = Tail()
 
     def add(self, line: str) -> None:

@@ -16,6 +16,13 @@ from tests.meltano.replay import CASES, fake_meltano, replaying, runner_of
 J = RunRequest(pipeline="j")
 
 
+@pytest.fixture
+def narrow(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Room for a few hundred short lines."""
+    monkeypatch.setattr(raw_log, "ROOM_CHARACTERS", 1000)
+
+
+@pytest.mark.usefixtures("narrow")
 def test_a_slow_reader_gets_every_line() -> None:
     """In order, and all of them before the log is closed, though the whole takes longer than its patience."""
     lines: list[str] = []
@@ -32,6 +39,7 @@ def test_a_slow_reader_gets_every_line() -> None:
     assert lines == [f"{number}\n" for number in range(100)]
 
 
+@pytest.mark.usefixtures("narrow")
 def test_a_reader_that_is_slow_for_ever_is_waited_for_once() -> None:
     """One line in a while gets through; the patience for it is not spent again on each."""
     lines: list[str] = []
@@ -51,6 +59,7 @@ def test_a_reader_that_is_slow_for_ever_is_waited_for_once() -> None:
     assert any("left out" in line for line in lines)
 
 
+@pytest.mark.usefixtures("narrow")
 def test_a_gap_is_told_in_its_place() -> None:
     """Lines for which nobody had time, once there is time again."""
     go_on = threading.Event()
@@ -71,10 +80,68 @@ def test_a_gap_is_told_in_its_place() -> None:
     assert gap == f"... ({300 - len(kept)} lines left out: they could not be written in time)\n"
 
 
+def test_nobody_is_held_up_where_that_is_not_wanted() -> None:
+    """More lines than any pipe holds, and a reader that takes none: all of them wait, and none is lost."""
+    go_on = threading.Event()
+    lines: list[str] = []
+
+    def stuck(line: str) -> None:
+        go_on.wait(60)
+        lines.append(line)
+
+    log = RawLog(stuck, 30, holds_up=False)
+    for number in range(20_000):
+        log.add(f"{number}\n")
+    assert not go_on.is_set()
+    go_on.set()
+    log.close()
+
+    assert lines == [f"{number}\n" for number in range(20_000)]
+
+
+@pytest.mark.usefixtures("narrow")
+def test_what_has_no_room_is_left_out_at_once_where_nobody_is_held_up() -> None:
+    """And told, as ever; a line longer than all the room waits alone."""
+    go_on = threading.Event()
+    lines: list[str] = []
+
+    def stuck(line: str) -> None:
+        go_on.wait(60)
+        lines.append(line)
+
+    log = RawLog(stuck, 30, holds_up=False)
+    for _ in range(10):
+        log.add("x" * 5000)
+    go_on.set()
+    log.close()
+
+    *kept, gap = lines
+    assert kept == ["x" * 5000] * len(kept)
+    assert 1 <= len(kept) <= 2
+    assert gap.startswith(f"... ({10 - len(kept)} lines left out")
+
+
+def test_a_reader_that_fails_gets_no_more_lines() -> None:
+    """And holds nobody up."""
+    lines: list[str] = []
+
+    def fails(line: str) -> None:
+        lines.append(line)
+        raise OSError
+
+    log = RawLog(fails, 30)
+    for number in range(1000):
+        log.add(f"{number}\n")
+    log.close()
+
+    assert lines == ["0\n"]
+
+
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Runs wait for their reader for a moment only."""
     monkeypatch.setattr(raw_log, "PATIENCE_SECONDS", 0.5)
+    monkeypatch.setattr(raw_log, "ROOM_CHARACTERS", 10_000)
 
 
 @pytest.mark.usefixtures("impatient")
