@@ -78,7 +78,7 @@ def _all_rows_arrived(
         metadata={
             Meta.ROWS_EXTRACTED: outcome.extracted or 0,
             Meta.ROWS_LOADED: outcome.loaded or 0,
-            Meta.ROWS_REJECTED: outcome.rejected,
+            Meta.ROWS_REJECTED: outcome.rejected or 0,
             Meta.ROWS_DEDUPLICATED: outcome.deduplicated,
         },
     )

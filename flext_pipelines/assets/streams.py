@@ -157,7 +157,7 @@ def outcome_of(asset: StreamAsset, run: PipelineRun) -> StreamOutcome:
             return one
     if stands_for_tap(asset) and of_tap:
         return _sum(stream.name, of_tap)
-    return StreamOutcome(name=stream.name, tap=stream.tap, rejected=0, status="unknown")
+    return StreamOutcome(name=stream.name, tap=stream.tap, status="unknown")
 
 
 def stands_for_tap(asset: StreamAsset) -> bool:
@@ -171,7 +171,7 @@ def _sum(name: str, outcomes: Sequence[StreamOutcome]) -> StreamOutcome:
         tap=outcomes[0].tap,
         extracted=_total([one.extracted for one in outcomes]),
         loaded=_total([one.loaded for one in outcomes]),
-        rejected=sum(one.rejected for one in outcomes),
+        rejected=_total([one.rejected for one in outcomes]),
         deduplicated=sum(one.deduplicated for one in outcomes),
         bytes=_total([one.bytes for one in outcomes]),
         seconds=_total([one.seconds for one in outcomes]),

@@ -24,7 +24,7 @@ class StreamOutcome(Value):
         tap: The tap it comes from.
         extracted: Rows that the tap counted; None when it counts none.
         loaded: Rows that the target counted; None when it counts none.
-        rejected: Rows that the target put aside with a reason.
+        rejected: Rows that the target put aside with a reason; None when it counts no rows at all.
         deduplicated: Rows that a later row of the same batch with the same key replaced, where the target says so.
         bytes: Bytes that the tap wrote, where it says so.
         seconds: How long the tap took for it.
@@ -42,7 +42,7 @@ class StreamOutcome(Value):
     tap: str
     extracted: int | None = None
     loaded: int | None = None
-    rejected: int = 0
+    rejected: int | None = None
     deduplicated: int = 0
     bytes: int | None = None
     seconds: float | None = None
@@ -60,7 +60,7 @@ class StreamOutcome(Value):
         """Rows extracted that the target accounts for in no way; None where one side gives no counts."""
         if self.extracted is None or self.loaded is None:
             return None
-        return self.extracted - self.loaded - self.rejected - self.deduplicated
+        return self.extracted - self.loaded - (self.rejected or 0) - self.deduplicated
 
 
 class BlockOutcome(Value):
@@ -133,4 +133,4 @@ class PipelineRun(Value):
     @property
     def rejected(self) -> int:
         """Rows that targets put aside, over all streams."""
-        return sum(stream.rejected for stream in self.streams)
+        return sum(stream.rejected or 0 for stream in self.streams)

@@ -179,7 +179,7 @@ def _stream_outcome(
         tap=block.tap or "",
         extracted=sums.extracted,
         loaded=sums.counted_loaded,
-        rejected=sums.rejected or 0,
+        rejected=sums.counted_rejected,
         deduplicated=sums.deduplicated,
         bytes=sums.bytes,
         seconds=sums.seconds,

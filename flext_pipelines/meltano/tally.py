@@ -68,6 +68,11 @@ class StreamTally:
         return None if silent else self.loaded
 
     @property
+    def counted_rejected(self) -> int | None:
+        """Rows rejected: 0 for a target that counts what it loads and tells of no reject, None for a silent one."""
+        return 0 if self.rejected is None and self.counted_loaded is not None else self.rejected
+
+    @property
     def missing(self) -> int | None:
         """Rows that the tap gave and the target accounts for in no way; None where one side gives no counts."""
         if self.extracted is None or self.counted_loaded is None:

@@ -122,7 +122,7 @@ def test_what_a_run_moved_is_metadata_of_each_stream(instance: dg.DagsterInstanc
         "flext/environment": "dev",
         "flext/plugins": {"tap-shop": "1.2"},
     }
-    assert {"rows_extracted", "rows_loaded", "dagster/column_schema"}.isdisjoint(found["shop/items"])
+    assert {"rows_extracted", "rows_loaded", "rows_rejected", "dagster/column_schema"}.isdisjoint(found["shop/items"])
 
 
 def test_streams_that_arrived_before_a_failure_are_recorded(instance: dg.DagsterInstance) -> None:

@@ -92,7 +92,17 @@ def test_a_zero_that_nobody_counted_is_unknown() -> None:
     )
 
     assert silent.block.streams["orders"].counted_loaded is None
+    assert silent.block.streams["orders"].counted_rejected is None
     assert ours.block.streams["orders"].counted_loaded == 0
+
+
+def test_a_target_that_counts_its_rows_and_tells_of_no_reject_has_none() -> None:
+    """Most targets fail on a record that breaks the schema; of one that says nothing nothing is known."""
+    counts, _, _ = tallied(metric("target-b", "record_count", 3))
+    says_nothing, _, _ = tallied(metric("tap-a", "record_count", 3))
+
+    assert counts.block.streams["orders"].counted_rejected == 0
+    assert says_nothing.block.streams["orders"].counted_rejected is None
 
 
 def test_each_block_has_its_own_sums() -> None:
