@@ -57,6 +57,7 @@ class Command(Message[R_co]):
         default=None,
         min_length=1,
         max_length=200,
+        pattern=r"^[^\x00]*$",  # PostgreSQL stores no text with NUL
         description="The same key and payload is done once and answered with the first result.",
     )
 

@@ -60,9 +60,9 @@ def test_infinite_numbers_are_refused() -> None:
         GreetCommand(name="x", seconds=float("inf"))
 
 
-@pytest.mark.parametrize("key", ["", "x" * 201])
+@pytest.mark.parametrize("key", ["", "x" * 201, "k\0"])
 def test_idempotency_keys_have_a_length(key: str) -> None:
-    """A key has one to two hundred characters."""
+    """A key has one to two hundred characters, each of which every database stores."""
     with pytest.raises(ValidationError, match="idempotency_key"):
         GreetCommand(name="x", idempotency_key=key)
 
