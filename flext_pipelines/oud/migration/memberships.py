@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from flext_pipelines.oud.entries.outcome import Rejected
+from flext_pipelines.oud.entries.outcome import Kept, Outcome, Rejected
 from flext_pipelines.oud.entries.places import Named
 from flext_pipelines.oud.ldif.record import Record
 from flext_pipelines.oud.migration.lookup import Written
@@ -33,6 +33,8 @@ class Memberships:
         origins: Where they stand in it.
         place: The new name of an entry; None for one that is not in the result.
         named: Why an entry is left out, by its name.
+        transform: What becomes of an entry. The files of the result may not be written yet: values that are merged
+            into containers ask for groups.
         some_rejected: Records were rejected; any of them may have been a group.
     """
 
@@ -43,11 +45,12 @@ class Memberships:
         origins: Origins,
         place: Callable[[str], str | None],
         named: Callable[[bytes], Named | Rejected],
+        transform: Callable[[Record], Outcome],
         *,
         some_rejected: bool,
     ) -> None:
         self._written, self._source, self._origins = written, source, origins
-        self._place, self._named = place, named
+        self._place, self._named, self._transform = place, named, transform
         self._some_rejected = some_rejected
         self._known: dict[str, bool] = {}
 
@@ -84,8 +87,9 @@ class Memberships:
 
     def _members(self, entry: int) -> list[bytes] | None:
         """The members of a group as OID has them; None when OUD does not take all of them for members."""
-        new, old = self._written.record(entry), self._source.record(self._origins[entry])
-        counted = {_MEMBERS[name] for name in _classes(new) if name in _MEMBERS}
+        old = self._source.record(self._origins[entry])
+        new = self._transform(old)
+        counted = {_MEMBERS[name] for name in _classes(new.record) if name in _MEMBERS} if isinstance(new, Kept) else ()
         if any(old.values(name) for name in _DYNAMIC) or b"orcldynamicgroup" in _classes(old):
             return None
         held = {name: old.values(name) for name in set(_MEMBERS.values())}

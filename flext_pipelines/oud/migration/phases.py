@@ -173,7 +173,13 @@ class Phases:
         names, total, knowledge = self.names(written), summed(self.part_results()), self.knowledge
         rejected = bool(total.rejected) or any(written.tree.fates()[fate] for fate in (DUPLICATE, ORPHAN))
         memberships = Memberships(
-            written, source, Origins(self.tree_folder), names.place, knowledge.places.named, some_rejected=rejected
+            written,
+            source,
+            Origins(self.tree_folder),
+            names.place,
+            knowledge.places.named,
+            knowledge.transform.apply,
+            some_rejected=rejected,
         )
         attributes, view = knowledge.attribute_names, knowledge.schema.view
         return ConversionOptions(

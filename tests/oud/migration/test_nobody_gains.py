@@ -206,3 +206,17 @@ def test_an_unreadable_value_opens_nothing_and_needs_a_person(tmp_path: Path) ->
     assert any('targetattr="sn"' in aci and "deny (read)" in aci for aci in acis_of(tmp_path / "out"))
     assert report_in(tmp_path / "out").proof.holds
     assert "access-unreadable" in needs_of(tmp_path / "out")
+
+
+@pytest.mark.parametrize("denied", [False, True])
+def test_values_that_name_groups_are_merged_into_containers(tmp_path: Path, *, denied: bool) -> None:
+    """Containers are written before the groups that their values name, whose members must be known by then."""
+    policy = f'orclaci: access to attr=(*) by group="cn=staff,{BASE}" ({"none" if denied else "read"}) by * (read)'
+    records = [domain(policy), unit("ou=people"), person("ada", PEOPLE), group("staff", [ADA])]
+
+    migrated(tmp_path, records, merge_aci=True)
+
+    base, *_ = records_of(tmp_path / "out", "01-hierarchy")
+    acis = [value.decode() for value in base.values(b"aci")]
+    assert any(f'groupdn{"!=" if denied else "="}"ldap:///cn=staff,{BASE}"' in aci for aci in acis)
+    assert report_in(tmp_path / "out").proof.holds
