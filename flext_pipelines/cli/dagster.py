@@ -37,7 +37,9 @@ def home(as_json: bool) -> None:
         click.echo(path)
 
 
-@dagster.command(context_settings={"ignore_unknown_options": True})
+@dagster.command(
+    context_settings={"ignore_unknown_options": True}, short_help="Start Dagster's UI and daemon on our home."
+)
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
 def dev(arguments: tuple[str, ...]) -> None:
     """Start Dagster's UI and daemon on our home; further ARGUMENTS go to `dagster dev`.

@@ -28,7 +28,7 @@ COMMANDS = {
     "data": ("data", "Extract, validate, transform and load data sets."),
     "validate": ("plugins", "Check the Meltano project: settings, placeholders, jobs."),
     "messages": ("messages", "The catalogue of messages, or one with its fields."),
-    "send": ("messages", "Send any message as JSON."),
+    "send": ("messages", "Send any message, its fields as JSON or YAML."),
     "audit": ("audit", "Read and verify the audit trail."),
     "wms": ("wms", "Warehouse management: stock, orders, shipments, receipts."),
     "oud": ("oud", "Move an Oracle Internet Directory to Oracle Unified Directory."),
@@ -86,7 +86,9 @@ def _print_version(ctx: click.Context, _: click.Parameter, wanted: bool) -> None
 
 
 @click.group(cls=LazyGroup, context_settings=dict(CONTEXT))
-@click.option("--version", is_flag=True, is_eager=True, expose_value=False, callback=_print_version, help="Show it.")
+@click.option(
+    "--version", is_flag=True, is_eager=True, expose_value=False, callback=_print_version, help="Print the version."
+)
 def flext() -> None:
     """One way to run, watch and check data pipelines.
 

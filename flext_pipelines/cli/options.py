@@ -96,7 +96,9 @@ def _parameter(name: str, field: FieldInfo, *, positional: bool) -> click.Parame
     if isinstance(kind, click.types.BoolParamType):
         return click.Option(words, is_flag=True, default=None, help=field.description)
     default = field.default if field.default not in (None, PydanticUndefined, (), "") else None
-    help_text = f"{field.description or ''}{f'  [default: {output.shown(default)}]' if default is not None else ''}"
+    help_text = field.description or ""
+    help_text += " May be given several times." if several else ""
+    help_text += f"  [default: {output.shown(default)}]" if default is not None else ""
     return click.Option(words, type=kind, multiple=several, required=required, default=None, help=help_text)
 
 
@@ -131,7 +133,7 @@ def command_for(
         for field_name, field in spec.type.model_fields.items()
         if field_name not in fixed
     ]
-    parameters.sort(key=lambda parameter: isinstance(parameter, click.Option))
+    parameters.sort(key=lambda parameter: (isinstance(parameter, click.Option), parameter.name == "idempotency_key"))
     parameters.append(click.Option(["--json", "as_json"], is_flag=True, help="Print JSON, for programs."))
 
     def callback(as_json: bool, **given: object) -> None:
@@ -150,6 +152,16 @@ def command_for(
 
             raise click.exceptions.Exit(exit_code(error)) from None
 
+    positional = [parameter for parameter in parameters if isinstance(parameter, click.Argument)]
+    text = spec.description + _arguments(spec.type.model_fields, positional)
     listed = "".join(f"  {line}\n" for line in examples)
-    text = spec.description + (f"\n\n\b\nExamples:\n{listed}" if listed else "")
+    text += f"\n\n\b\nExamples:\n{listed}" if listed else ""
     return click.Command(name, params=parameters, callback=callback, help=text, short_help=spec.summary)
+
+
+def _arguments(fields: Mapping[str, FieldInfo], positional: Sequence[click.Argument]) -> str:
+    """What click leaves out of a help page: what the positional words are."""
+    said = [(one.human_readable_name, fields[str(one.name)].description or "") for one in positional]
+    width = max((len(name) for name, _ in said), default=0)
+    lines = "".join(f"  {name.ljust(width)}  {description}\n" for name, description in said if description)
+    return f"\n\n\b\nArguments:\n{lines}" if lines else ""

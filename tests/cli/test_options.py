@@ -117,3 +117,12 @@ def test_help_says_what_the_message_says(flext: Shell) -> None:
     assert "``" not in text
     assert "\n  A transaction for each batch, or one for all where the table is replaced or\n  reconciled." in text
     assert "done answers `already_loaded`." in text
+
+
+def test_a_help_page_says_what_each_positional_word_is(flext: Shell) -> None:
+    """In the words of its field; the key that every command has comes after its own options."""
+    page = flext("data", "load", "--help").out
+
+    assert "SOURCE_DATA   What to load: a dataset, file:PATH or table:NAME." in page
+    assert page.index("--merge-keys") < page.index("--idempotency-key") < page.index("--json")
+    assert "May be given several times." in page

@@ -33,7 +33,7 @@ class LoadDataCommand(Command[Load]):
 
     performed_in_run: ClassVar[bool] = True
 
-    source_data: DataReference = Field(description="What to load: dataset, files or warehouse table.")
+    source_data: DataReference = Field(description="What to load: a dataset, file:PATH or table:NAME.")
     target_table: str = Field(min_length=1, description="Table, with its schema if it has one.")
     target_connection: str = Field(
         default="warehouse", description="`warehouse`, or the URL of another database, without a password."

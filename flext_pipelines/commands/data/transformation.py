@@ -30,7 +30,7 @@ class TransformDataCommand(Command[Transformation]):
 
     performed_in_run: ClassVar[bool] = True
 
-    input_source: DataReference = Field(description="What to transform: dataset, files or warehouse table.")
+    input_source: DataReference = Field(description="What to transform: a dataset, file:PATH or table:NAME.")
     output_destination: str = Field(min_length=1, max_length=180, description="Dataset that the result becomes.")
     rules: tuple[Rule, ...] = Field(description="What to do, in order.")
     error_handling: ErrorHandling = Field(

@@ -31,7 +31,7 @@ class ValidateDataCommand(Command[ValidationReport]):
 
     performed_in_run: ClassVar[bool] = True
 
-    dataset: DataReference = Field(description="What to check: dataset, files or warehouse table.")
+    dataset: DataReference = Field(description="What to check: a dataset, file:PATH or table:NAME.")
     contract_file: str | None = Field(default=None, min_length=1, description="YAML file with the contract.")
     contract: Contract | None = Field(default=None, description="The contract itself, instead of a file.")
     strict: bool = Field(default=False, description="Warnings break the contract, too.")
