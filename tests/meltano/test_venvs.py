@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+import yaml
 
 from flext_pipelines.meltano.catalogue import Plugin
 from flext_pipelines.meltano.project import MeltanoProject
@@ -21,6 +22,8 @@ from flext_pipelines.meltano.venvs import (
     write_record,
 )
 from tests.meltano.written_projects import package, written
+
+DEFAULT_PROJECT = Path(__file__).parents[2] / "meltano"
 
 
 @pytest.fixture
@@ -110,6 +113,31 @@ def test_each_change_makes_it_stale(project: MeltanoProject) -> None:
     assert is_stale(project, plugin, {}) == "its source has changed"
     (venv / ".flext-install.json").write_text("{")
     assert is_stale(project, plugin, {}) == "it was not installed by flext, or not to the end"
+
+
+def test_a_library_named_beside_its_plugin_makes_it_stale(project: MeltanoProject) -> None:
+    """A change of code that is installed with it, from a folder of its own, is a change of the plugin."""
+    package(project.root.parent, "lib-x")
+    plugin = _plugin("../lib-x ../tap-x --constraint ../tap-x/my.lock")
+    _install(project, plugin)
+    assert is_stale(project, plugin, {}) is None
+
+    (project.root.parent / "lib-x/lib_x/new.py").write_text("x = 1")
+
+    assert is_stale(project, plugin, {}) == "its source has changed"
+    assert outdated(project, plugin, {}) == ("its code has changed since it was installed", False)
+
+
+def test_the_default_project_names_the_library_of_its_taps() -> None:
+    """A plugin whose package needs singer-columnar is installed with it, so that a change of it is seen."""
+    definitions = yaml.safe_load((DEFAULT_PROJECT / "flext-plugins.meltano.yml").read_text(encoding="utf-8"))
+    plugins = [one for kind in definitions["plugins"].values() for one in kind]
+    named = {one["name"] for one in plugins if "./singer-columnar " in one["pip_url"]}
+
+    packages = DEFAULT_PROJECT.glob("*/*/pyproject.toml")
+    needing = {path.parent.name for path in packages if '"singer-columnar @' in path.read_text(encoding="utf-8")}
+
+    assert named == needing == {"tap-flext-sql", "tap-oracle-wms"}
 
 
 def test_of_an_editable_package_only_its_description_counts(project: MeltanoProject) -> None:
