@@ -95,13 +95,11 @@ class HasType(Check):
     name: TypeName = Field(description="The type.")
 
 
-class InRange(Check):
-    """Every value lies between bounds."""
+class _Bounded(Check):
+    """A smallest or a largest value, or both."""
 
-    min: Bound | None = Field(default=None, description="Smallest value; dates as ISO text.")
-    max: Bound | None = Field(default=None, description="Largest value.")
-    exclusive_min: bool = Field(default=False, description="The smallest value itself is not allowed.")
-    exclusive_max: bool = Field(default=False, description="The largest value itself is not allowed.")
+    min: Bound | None = None
+    max: Bound | None = None
 
     @model_validator(mode="after")
     def _has_a_bound(self) -> Self:
@@ -109,6 +107,34 @@ class InRange(Check):
             message = "give min or max"
             raise ValueError(message)
         return self
+
+
+class _Elsewhere(Check):
+    """Values of another dataset or warehouse table."""
+
+    dataset: str | None = Field(default=None, description="Dataset of the landing zone; its latest version.")
+    table: str | None = Field(default=None, description="Table of the warehouse.")
+
+    @model_validator(mode="after")
+    def _one_place(self) -> Self:
+        if (self.dataset is None) == (self.table is None):
+            message = "give either dataset or table"
+            raise ValueError(message)
+        return self
+
+    @property
+    def reference(self) -> DataReference:
+        """Where the values are."""
+        return DataReference(dataset=self.dataset, table=self.table)
+
+
+class InRange(_Bounded):
+    """Every value lies between bounds."""
+
+    min: Bound | None = Field(default=None, description="Smallest value; dates as ISO text.")
+    max: Bound | None = Field(default=None, description="Largest value.")
+    exclusive_min: bool = Field(default=False, description="The smallest value itself is not allowed.")
+    exclusive_max: bool = Field(default=False, description="The largest value itself is not allowed.")
 
 
 class OneOf(Check):
@@ -125,18 +151,11 @@ class Matches(Check):
     regex: str = Field(min_length=1, description="The expression; it must match the whole value.")
 
 
-class HasLength(Check):
+class HasLength(_Bounded):
     """Every value, as text, has that many characters."""
 
     min: int | None = Field(default=None, ge=0, description="Fewest characters.")
     max: int | None = Field(default=None, ge=0, description="Most characters.")
-
-    @model_validator(mode="after")
-    def _has_a_bound(self) -> Self:
-        if self.min is None and self.max is None:
-            message = "give min or max"
-            raise ValueError(message)
-        return self
 
 
 class Unique(Check):
@@ -152,48 +171,24 @@ class UniqueTogether(Check):
     columns: tuple[str, ...] = Field(min_length=1, description="The columns of the combination.")
 
 
-class References(Check):
+class References(_Elsewhere):
     """Every value that is not null exists in a column of another dataset or warehouse table."""
 
-    dataset: str | None = Field(default=None, description="Dataset of the landing zone; its latest version.")
-    table: str | None = Field(default=None, description="Table of the warehouse.")
     column: str = Field(min_length=1, description="Column of it.")
 
-    @model_validator(mode="after")
-    def _one_place(self) -> Self:
-        if (self.dataset is None) == (self.table is None):
-            message = "give either dataset or table"
-            raise ValueError(message)
-        return self
 
-    @property
-    def reference(self) -> DataReference:
-        """Where the values are."""
-        return DataReference(dataset=self.dataset, table=self.table)
-
-
-class ReferencesTogether(Check):
+class ReferencesTogether(_Elsewhere):
     """Every combination without a null exists in columns of another dataset or warehouse table."""
 
     columns: tuple[str, ...] = Field(min_length=1, description="Columns of this dataset.")
-    dataset: str | None = Field(default=None, description="Dataset of the landing zone; its latest version.")
-    table: str | None = Field(default=None, description="Table of the warehouse.")
     references: tuple[str, ...] = Field(min_length=1, description="Columns there, in the same order.")
 
     @model_validator(mode="after")
     def _fits(self) -> Self:
-        if (self.dataset is None) == (self.table is None):
-            message = "give either dataset or table"
-            raise ValueError(message)
         if len(self.columns) != len(self.references):
             message = f"{len(self.columns)} columns cannot reference {len(self.references)}"
             raise ValueError(message)
         return self
-
-    @property
-    def reference(self) -> DataReference:
-        """Where the values are."""
-        return DataReference(dataset=self.dataset, table=self.table)
 
 
 class Fresh(Check):
@@ -218,18 +213,11 @@ class Fresh(Check):
         return timedelta(**{_UNITS[found.group(2)]: int(found.group(1))})
 
 
-class RowCount(Check):
+class RowCount(_Bounded):
     """How many rows there are."""
 
     min: int | None = Field(default=None, ge=0, description="Fewest rows.")
     max: int | None = Field(default=None, ge=0, description="Most rows.")
-
-    @model_validator(mode="after")
-    def _has_a_bound(self) -> Self:
-        if self.min is None and self.max is None:
-            message = "give min or max"
-            raise ValueError(message)
-        return self
 
 
 class Expression(Check):

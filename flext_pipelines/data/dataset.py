@@ -177,26 +177,15 @@ def total_checksum(parts: Sequence[Part], columns: Sequence[Column]) -> str:
     return hashlib.sha256(json.dumps(content, separators=(",", ":")).encode()).hexdigest()
 
 
-class Manifest(Value):
-    """What a version holds; its presence says that the version is whole.
+class Draft(Value):
+    """What whoever writes a version knows of it; the writer adds the rest of the manifest.
 
     Attributes:
-        format_version: Of this document.
-        dataset: The dataset.
-        version: This version of it.
         mode: How it came to be.
         stream: The Singer stream, if it came from one.
         source: The tap, or the references it was made from.
-        created: When, in UTC.
-        rows: Rows in all parts.
-        bytes: Size of all parts.
-        columns: Columns of all parts together.
         keys: Key properties of the stream.
-        parts: Parquet files, in the order of their rows.
-        exports: The same rows in another format, if that was asked for.
-        rejects: Records that do not fit their schema, with reasons, as JSON lines.
         unchanged: Rows that a delta left out, because the dataset holds them already.
-        checksum: Of all parts and columns, in hex; equal for equal bytes.
         bookmark_before: Singer state that the tap was given.
         bookmark_after: Singer state after these rows; None when the tap keeps none.
         watermark: Replication key value in ``bookmark_after``, if it has one.
@@ -207,22 +196,11 @@ class Manifest(Value):
         result: What the command answered, so that the same key is answered alike.
     """
 
-    format_version: int = FORMAT_VERSION
-    dataset: str
-    version: str
     mode: Mode
     stream: str | None = None
     source: str = ""
-    created: datetime
-    rows: int
-    bytes: int
-    columns: tuple[Column, ...]
     keys: tuple[str, ...] = ()
-    parts: tuple[Part, ...]
-    exports: tuple[Part, ...] = ()
-    rejects: Part | None = None
     unchanged: int = 0
-    checksum: str
     bookmark_before: dict[str, JsonValue] | None = None
     bookmark_after: dict[str, JsonValue] | None = None
     watermark: str | None = None
@@ -231,26 +209,38 @@ class Manifest(Value):
     idempotency_key: str | None = None
     request: str | None = None
     result: dict[str, JsonValue] | None = None
+
+
+class Manifest(Draft):
+    """What a version holds; its presence says that the version is whole.
+
+    Attributes:
+        format_version: Of this document.
+        dataset: The dataset.
+        version: This version of it.
+        created: When, in UTC.
+        rows: Rows in all parts.
+        bytes: Size of all parts.
+        columns: Columns of all parts together.
+        parts: Parquet files, in the order of their rows.
+        exports: The same rows in another format, if that was asked for.
+        rejects: Records that do not fit their schema, with reasons, as JSON lines.
+        checksum: Of all parts and columns, in hex; equal for equal bytes.
+    """
+
+    format_version: int = FORMAT_VERSION
+    dataset: str
+    version: str
+    created: datetime
+    rows: int
+    bytes: int
+    columns: tuple[Column, ...]
+    parts: tuple[Part, ...]
+    exports: tuple[Part, ...] = ()
+    rejects: Part | None = None
+    checksum: str
 
     @property
     def reference(self) -> DataReference:
         """This very version, for the next command."""
         return DataReference(dataset=self.dataset, version=self.version)
-
-
-class Draft(Value):
-    """What whoever writes a version knows of it; the writer adds the rest of the manifest."""
-
-    mode: Mode
-    stream: str | None = None
-    source: str = ""
-    keys: tuple[str, ...] = ()
-    unchanged: int = 0
-    bookmark_before: dict[str, JsonValue] | None = None
-    bookmark_after: dict[str, JsonValue] | None = None
-    watermark: str | None = None
-    replication_key: str | None = None
-    scope: str | None = None
-    idempotency_key: str | None = None
-    request: str | None = None
-    result: dict[str, JsonValue] | None = None

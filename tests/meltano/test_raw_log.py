@@ -16,6 +16,19 @@ from tests.meltano.replay import CASES, fake_meltano, replaying, runner_of
 J = RunRequest(pipeline="j")
 
 
+class Stuck:
+    """A reader that takes no line until it is told to go on."""
+
+    def __init__(self) -> None:
+        self.go_on = threading.Event()
+        self.lines: list[str] = []
+
+    def __call__(self, line: str) -> None:
+        """Take one."""
+        self.go_on.wait(60)
+        self.lines.append(line)
+
+
 @pytest.fixture
 def narrow(monkeypatch: pytest.MonkeyPatch) -> None:
     """Room for a few hundred short lines."""
@@ -62,60 +75,42 @@ def test_a_reader_that_is_slow_for_ever_is_waited_for_once() -> None:
 @pytest.mark.usefixtures("narrow")
 def test_a_gap_is_told_in_its_place() -> None:
     """Lines for which nobody had time, once there is time again."""
-    go_on = threading.Event()
-    lines: list[str] = []
-
-    def stuck(line: str) -> None:
-        go_on.wait(30)
-        lines.append(line)
-
+    stuck = Stuck()
     log = RawLog(stuck, 0.2)
     for number in range(300):
         log.add(f"{number}\n")
-    go_on.set()
+    stuck.go_on.set()
     log.close()
 
-    *kept, gap = lines
+    *kept, gap = stuck.lines
     assert kept == [f"{number}\n" for number in range(len(kept))]
     assert gap == f"... ({300 - len(kept)} lines left out: they could not be written in time)\n"
 
 
 def test_nobody_is_held_up_where_that_is_not_wanted() -> None:
     """More lines than any pipe holds, and a reader that takes none: all of them wait, and none is lost."""
-    go_on = threading.Event()
-    lines: list[str] = []
-
-    def stuck(line: str) -> None:
-        go_on.wait(60)
-        lines.append(line)
-
+    stuck = Stuck()
     log = RawLog(stuck, 30, holds_up=False)
     for number in range(20_000):
         log.add(f"{number}\n")
-    assert not go_on.is_set()
-    go_on.set()
+    assert not stuck.go_on.is_set()
+    stuck.go_on.set()
     log.close()
 
-    assert lines == [f"{number}\n" for number in range(20_000)]
+    assert stuck.lines == [f"{number}\n" for number in range(20_000)]
 
 
 @pytest.mark.usefixtures("narrow")
 def test_what_has_no_room_is_left_out_at_once_where_nobody_is_held_up() -> None:
     """And told, as ever; a line longer than all the room waits alone."""
-    go_on = threading.Event()
-    lines: list[str] = []
-
-    def stuck(line: str) -> None:
-        go_on.wait(60)
-        lines.append(line)
-
+    stuck = Stuck()
     log = RawLog(stuck, 30, holds_up=False)
     for _ in range(10):
         log.add("x" * 5000)
-    go_on.set()
+    stuck.go_on.set()
     log.close()
 
-    *kept, gap = lines
+    *kept, gap = stuck.lines
     assert kept == ["x" * 5000] * len(kept)
     assert 1 <= len(kept) <= 2
     assert gap.startswith(f"... ({10 - len(kept)} lines left out")
