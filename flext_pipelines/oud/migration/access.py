@@ -6,6 +6,7 @@ What belongs here: from values to files, and what a person must look at. What do
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -21,6 +22,8 @@ from flext_pipelines.oud.migration.figures import AccessFigures, ReviewedValue
 from flext_pipelines.oud.migration.files import NumberedFiles
 from flext_pipelines.oud.migration.lookup import Written
 from flext_pipelines.oud.migration.policy import FoundValue
+
+_TARGET = re.compile(r"\(\s*target\s*!?=", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -97,7 +100,12 @@ def _set_aside(found: FoundValue, why: str) -> ReviewedValue:
 
 
 def _judged(found: Conversion, flavour: Flavour) -> Conversion:
-    """A conversion without the values that a server would not take on their entry; none is expected."""
+    """A conversion without the values that a server would not take on their entry; none is expected.
+
+    The conversion has read each of them as the server does. What depends on the entry is a target.
+    """
+    if not any(_TARGET.search(text) for text in found.acis):
+        return found
     kept, lost = [], []
     for text in found.acis:
         try:
