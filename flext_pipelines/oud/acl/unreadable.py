@@ -1,8 +1,8 @@
 """What a value that is no directive may have denied.
 
 OID denies by words only: ``none``, and each permission with ``no`` in front. A value that has such a word in a list of
-permissions is taken to deny everybody everything that its object is about, or everything at all where the object is
-not readable either: whatever it said, nobody is granted more. A value that has none can have denied nothing by its
+permissions is taken to deny everybody everything that its object is about, or every attribute, or all rights on
+entries, or everything at all, as far as the object can be read: whatever it said, nobody is granted more. A value that has none can have denied nothing by its
 text, but what is cut off from it can; the grants that it may have narrowed are listed then, and a person decides.
 
 What belongs here: supposing these denials. What does not: reading directives (``orclaci_parser``).
@@ -20,6 +20,7 @@ _KNOWN = "|".join(["none", *(f"no{right}" for right in PERMISSIONS)])
 _DENIAL = re.compile(rf"\b(?:{_KNOWN})\b|[(,]\s*no[a-z]+\s*(?=[,)]|$)", re.IGNORECASE)
 """A word that denies, anywhere; or one that looks so in a list."""
 _QUOTED = re.compile(r'"[^"]*"')
+_ABOUT = re.compile(r"\s*access\s+to\s+(entry|attr)\b", re.IGNORECASE)
 _BY = re.compile(r"\bby\b", re.IGNORECASE)
 _EVERYBODY = (Clause(Entity("*"), ("none",)),)
 
@@ -34,4 +35,6 @@ def supposed_denials(text: str) -> tuple[OrclAci, ...]:
             return (parse_orclaci(f"{text[: by.start()]} by * (none)"),)
         except AciSyntaxError:
             pass
-    return (OrclAci(None, _EVERYBODY), OrclAci(AttributeList("all"), _EVERYBODY))
+    about = _ABOUT.match(text)
+    both = {"entry": OrclAci(None, _EVERYBODY), "attr": OrclAci(AttributeList("all"), _EVERYBODY)}
+    return (both[about.group(1).lower()],) if about is not None else tuple(both.values())

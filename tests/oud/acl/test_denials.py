@@ -98,6 +98,8 @@ def test_all_that_migrates_stands_below_a_name_above_the_base(permission: str, w
         ("access to attr!=(mail) filter=(cn=a) by * (noread, nofly)", ["except"]),
         ("access to entry by group=\"cn=a (b\" (browse, noadd", ["entry"]),
         ("access to thing by * (none)", ["entry", "all"]),
+        ("access to attr=(mail by * (none)", ["all"]),
+        ("Access  To ENTRY filter=(cn by * (none)", ["entry"]),
         ("noread", ["entry", "all"]),
         ("access to attr=(mail) by * (read", []),
         ("access to attr=(mail) by dn=\"cn=a, ou=none\" (reed)", []),
