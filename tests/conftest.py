@@ -149,11 +149,12 @@ def _children() -> list[psutil.Process]:
 
 
 def _at_work_in(folder: str) -> list[psutil.Process]:
-    """Processes whose arguments or working folder lie in the folder, whoever their parent is."""
+    """Processes whose arguments or working folder lie in the folder, whoever their parent is; none that began us."""
     found = []
+    ours = {os.getpid(), *(above.pid for above in psutil.Process().parents())}
     for process in psutil.process_iter():
         try:
-            if process.pid != os.getpid() and (
+            if process.pid not in ours and (
                 process.cwd().startswith(folder) or any(folder in part for part in process.cmdline())
             ):
                 found.append(process)
