@@ -2,8 +2,9 @@
 
 OID denies by words only: ``none``, and each permission with ``no`` in front. A value that has such a word in a list of
 permissions is taken to deny everybody everything that its object is about, or every attribute, or all rights on
-entries, or everything at all, as far as the object can be read: whatever it said, nobody is granted more. A value that has none can have denied nothing by its
-text, but what is cut off from it can; the grants that it may have narrowed are listed then, and a person decides.
+entries, or everything at all, as far as the object can be read: whatever it said, nobody is granted more. A value that
+has none can have denied nothing by its text, but what is cut off from it can; the grants that it may have narrowed are
+listed then, and a person decides.
 
 What belongs here: supposing these denials. What does not: reading directives (``orclaci_parser``).
 """
