@@ -18,11 +18,13 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.option("--full", is_flag=True, help="Read everything anew and replace the tables.")
+@click.option("--full", is_flag=True, help="Read everything anew in one run, and replace the tables.")
 @click.option("--facility", "facilities", multiple=True, help="Only this facility; repeat it for several.")
 @click.option("--entity", "entities", multiple=True, help="Only this entity; repeat it for several.")
 @click.option("--environment", help="Meltano environment: dev, staging, prod.")
-@click.option("--full-refresh", is_flag=True, help="Ignore bookmarks.")
+@click.option(
+    "--full-refresh", is_flag=True, help="Ignore bookmarks: read each facility from the first change on, and upsert."
+)
 @click.option(
     "--max-retries", type=click.IntRange(0, 20), help="Tries after a failure; by default as meltano.yml says."
 )
@@ -41,6 +43,9 @@ def sync(
     as_json: bool,
 ) -> None:
     """Load what changed in Oracle WMS Cloud into the warehouse, facility by facility.
+
+    TAP_ORACLE_WMS_BASE_URL, TAP_ORACLE_WMS_USERNAME and TAP_ORACLE_WMS_PASSWORD say where from; `flext wms validate`
+    tells what is missing. Ctrl-C stops the run under way, keeps its bookmarks, and begins no further one.
 
     \b
     Examples:
@@ -80,13 +85,14 @@ def _show_status(answer: object) -> None:
     entities = [
         (
             one.entity, one.table, one.rows, output.moment(one.changed_at), output.moment(one.loaded_at),
+            output.moment(one.read_at),
             f"{one.limit_hours:g} h", one.stale,
         )
         for one in status.entities
     ]  # fmt: skip
     output.table(
         f"Oracle WMS Cloud in the warehouse ({status.environment})",
-        ("entity", "table", "rows", "changed", "loaded", "may be", "stale"),
+        ("entity", "table", "rows", "changed", "loaded", "read", "may be", "stale"),
         entities,
         empty="The sync has no entities.",
     )
@@ -109,7 +115,9 @@ def _judge_validation(answer: object) -> None:
     report = cast("ValidationReport", answer)
     errors = sum(one.severity == "error" for one in report.problems)
     if errors:
-        raise ConfigError(f"The configuration of the sync has {errors} errors", "Each is told above")
+        raise ConfigError(
+            f"The configuration of the sync has {errors} error{'s' * (errors != 1)}", "Each is told above"
+        )
 
 
 def _show_health(answer: object) -> None:

@@ -7,12 +7,12 @@ handlers of ``commands/wms/sync`` bring here.
 from __future__ import annotations
 
 import datetime as dt
-from typing import TYPE_CHECKING, Final, Literal
+from typing import TYPE_CHECKING, Final, Literal, NamedTuple
 
 from flext_pipelines.values import Value
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
 SyncMode = Literal["incremental", "full"]
 PIPELINES: Final[dict[SyncMode, str]] = {"incremental": "wms-incremental", "full": "wms-full"}
@@ -62,8 +62,9 @@ class EntityStatus(Value):
         rows: Rows in it; None when there is no such table.
         changed_at: The newest change that it holds (``mod_ts``).
         loaded_at: When a row was last loaded.
+        read_at: When it was last looked at in every facility, also where nothing had changed.
         limit_hours: How old that may be.
-        stale: Whether it is older, or was never loaded.
+        stale: Whether it is older, or some facility was never read.
     """
 
     entity: str
@@ -71,8 +72,59 @@ class EntityStatus(Value):
     rows: int | None = None
     changed_at: dt.datetime | None = None
     loaded_at: dt.datetime | None = None
+    read_at: dt.datetime | None = None
     limit_hours: float = USUAL_FRESHNESS.total_seconds() / 3600
     stale: bool = True
+
+
+class Reading(NamedTuple):
+    """A run that completed.
+
+    Attributes:
+        partition: The facility that it read; None for all of them.
+        entities: What it was limited to; empty for everything.
+        at: When it began: what changed later it may not have seen.
+    """
+
+    partition: str | None
+    entities: tuple[str, ...]
+    at: dt.datetime
+
+
+def read_at(entity: str, readings: Iterable[Reading], facilities: Sequence[str]) -> dt.datetime | None:
+    """Since when an entity is known as it was at the server, in every facility; None when some were never read.
+
+    An entity in which nothing changes is not loaded, and is not stale for that.
+    """
+    newest: dict[str | None, dt.datetime] = {}
+    for reading in readings:
+        if not reading.entities or entity in reading.entities:
+            newest[reading.partition] = max(reading.at, newest.get(reading.partition, reading.at))
+    whole = newest.get(None)
+    parts = [max(filter(None, (newest.get(facility), whole)), default=None) for facility in facilities]
+    known = [part for part in parts if part is not None]
+    return min(known) if known and len(known) == len(parts) else whole
+
+
+def is_stale(
+    now: dt.datetime,
+    limit: dt.timedelta,
+    *,
+    loaded_at: dt.datetime | None,
+    last_read: dt.datetime | None,
+    recorded: bool,
+) -> bool:
+    """Whether an entity is older than it may be.
+
+    Args:
+        now: The present.
+        limit: How old it may be.
+        loaded_at: When a row of it was last loaded, in whichever facility.
+        last_read: Since when every facility is known.
+        recorded: Whether runs are on record; otherwise somebody syncs past us, and only the rows tell.
+    """
+    known = last_read if recorded else loaded_at
+    return known is None or now - known > limit
 
 
 class RunStatus(Value):

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import datetime as dt
 
-from flext_pipelines.wms.syncing import EntityStatus, Probe, SyncHealth, SyncStatus, limits
+import pytest
+
+from flext_pipelines.wms.syncing import EntityStatus, Probe, Reading, SyncHealth, SyncStatus, is_stale, limits, read_at
+
+MORNING, NOON, EVENING = (dt.datetime(2026, 6, 1, hour, tzinfo=dt.UTC) for hour in (8, 12, 18))
 
 
 def test_freshness_is_a_day_where_nobody_says_otherwise() -> None:
@@ -40,3 +44,49 @@ def test_stale_entities_are_named() -> None:
                 EntityStatus(entity="location", table="oic.wms_location"))  # fmt: skip
 
     assert SyncStatus(environment="dev", entities=entities, runs=()).stale == ("location",)
+
+
+@pytest.mark.parametrize(
+    ("readings", "known"),
+    [
+        ([], None),
+        ([Reading("DC01", (), EVENING)], None),
+        ([Reading("DC01", (), EVENING), Reading("DC02", (), NOON), Reading("DC02", (), MORNING)], NOON),
+        ([Reading("DC01", (), EVENING), Reading("DC02", ("order_hdr",), EVENING)], None),
+        ([Reading("DC01", ("item",), NOON), Reading("DC02", ("item", "location"), EVENING)], NOON),
+        ([Reading(None, (), MORNING)], MORNING),
+        ([Reading(None, (), MORNING), Reading("DC01", (), NOON)], MORNING),
+        ([Reading(None, (), EVENING), Reading("DC01", (), NOON)], EVENING),
+        ([Reading("DC09", (), EVENING)], None),
+    ],
+)
+def test_an_entity_is_as_old_as_the_facility_that_was_read_longest_ago(
+    readings: list[Reading], known: dt.datetime | None
+) -> None:
+    """Each facility by its last run that read the entity, or by one that read all; quiet entities are not stale."""
+    assert read_at("item", readings, ["DC01", "DC02"]) == known
+
+
+def test_a_project_without_facilities_is_read_as_a_whole() -> None:
+    """By the last run of either pipeline."""
+    assert read_at("item", [Reading(None, (), MORNING), Reading(None, (), NOON)], []) == NOON
+
+
+@pytest.mark.parametrize(
+    ("loaded_at", "last_read", "recorded", "stale"),
+    [
+        (MORNING, NOON, True, False),  # nothing changed since the morning, and everybody was asked at noon
+        (NOON, MORNING, True, True),  # one facility was loaded at noon; another was last read in the morning
+        (NOON, None, True, True),
+        (NOON, None, False, False),
+        (MORNING, None, False, True),
+        (None, None, False, True),
+    ],
+)
+def test_what_was_read_is_not_stale_though_nothing_was_loaded(
+    loaded_at: dt.datetime | None, last_read: dt.datetime | None, recorded: bool, stale: bool
+) -> None:
+    """And what some facility loaded is stale though, while another one fails."""
+    found = is_stale(EVENING, dt.timedelta(hours=8), loaded_at=loaded_at, last_read=last_read, recorded=recorded)
+
+    assert found is stale

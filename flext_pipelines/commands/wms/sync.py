@@ -18,13 +18,16 @@ from flext_pipelines.wms.syncing import (
     EntityStatus,
     Health,
     Probe,
+    Reading,
     RunStatus,
     SyncedPart,
     SyncHealth,
     SyncMode,
     SyncReport,
     SyncStatus,
+    is_stale,
     limits,
+    read_at,
 )
 
 if TYPE_CHECKING:
@@ -41,6 +44,8 @@ if TYPE_CHECKING:
 _LOADED_AT = "_sdc_batched_at"
 _CHANGED_AT = "mod_ts"
 _RUNS_SHOWN = 50
+_RUNS_READ = 500
+"""Completed runs of a pipeline among which the last of every facility is looked for: a day of forty facilities."""
 
 
 class Plugins(Protocol):
@@ -194,10 +199,16 @@ def get_sync_status(
     config = plugins.config(_block(pipeline)[1], environment=query.environment)
     entities = [stream.name for stream in meltano.catalogue(query.environment).selected_streams(_block(pipeline)[0])]
     allowed = limits(pipeline.annotations.get("freshness"), entities)
+    readings = list(_readings(runs))
+    facilities = pipeline.partitions.keys if pipeline.partitions else ()
+    read = {entity: read_at(entity, readings, facilities) for entity in entities}
     try:
         warehouse.check_exists()
         with closing(warehouse.connect()) as target:
-            shown = [_entity(target, entity, _table(config, entity), allowed[entity]) for entity in entities]
+            shown = [
+                _entity(target, one, _table(config, one), allowed[one], read[one], recorded=bool(readings))
+                for one in entities
+            ]
     except NotFoundError:
         shown = [EntityStatus(entity=entity, table=_table(config, entity)) for entity in entities]
     return SyncStatus(environment=config.environment, entities=tuple(shown), runs=tuple(_last_runs(runs)))
@@ -222,7 +233,16 @@ def _table(config: PluginConfig, entity: str) -> str:
     return f"{schema}.{name}" if schema else name
 
 
-def _entity(target: Target, entity: str, table: str, limit: dt.timedelta) -> EntityStatus:
+def _readings(runs: Runs) -> Iterator[Reading]:
+    for name in PIPELINES.values():
+        for run in runs.list_runs(pipeline=name, status="completed", limit=_RUNS_READ).runs:
+            if run.started_at is not None:
+                yield Reading(run.partition, run.streams, run.started_at)
+
+
+def _entity(
+    target: Target, entity: str, table: str, limit: dt.timedelta, last_read: dt.datetime | None, *, recorded: bool
+) -> EntityStatus:
     from flext_pipelines.data.engine import identifier
     from flext_pipelines.data.warehouse.table_name import TableName
 
@@ -235,10 +255,10 @@ def _entity(target: Target, entity: str, table: str, limit: dt.timedelta) -> Ent
     newest = [f"max({identifier(columns[name])})" if name in columns else "NULL" for name in (_CHANGED_AT, _LOADED_AT)]
     ((rows, changed, loaded),) = target.fetch(f"SELECT count(*), {', '.join(newest)} FROM {place}")  # noqa: S608  quoted names only
     loaded_at = _instant(loaded)
-    old = loaded_at is None or dt.datetime.now(dt.UTC) - loaded_at > limit
     return EntityStatus(
         entity=entity, table=table, rows=int(str(rows)), changed_at=_instant(changed), loaded_at=loaded_at,
-        limit_hours=hours, stale=old,
+        read_at=last_read, limit_hours=hours,
+        stale=is_stale(dt.datetime.now(dt.UTC), limit, loaded_at=loaded_at, last_read=last_read, recorded=recorded),
     )  # fmt: skip
 
 
