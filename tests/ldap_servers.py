@@ -16,7 +16,6 @@ import re
 import secrets
 import shutil
 import signal
-import socket
 import subprocess
 import tempfile
 import threading
@@ -25,6 +24,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from tests.ports import free_port
 from tests.postgres import RUNNING
 
 if TYPE_CHECKING:
@@ -204,13 +204,6 @@ def _missing() -> str:
     return "" if os.geteuid() == 0 else "389 Directory Server needs root to create an instance"
 
 
-def _free_port() -> int:
-    with socket.socket() as held:
-        held.bind(("127.0.0.1", 0))
-        port: int = held.getsockname()[1]
-        return port
-
-
 @contextmanager
 def ds389_server() -> Iterator[Ds389]:
     """A fresh instance with an empty suffix, removed again.
@@ -252,7 +245,7 @@ def _create(folder: Path, name: str, password: str, environment: dict[str, str])
     done = subprocess.run(argv, env=environment, capture_output=True, text=True, check=False, timeout=120)
     if done.returncode:
         raise RuntimeError(f"dscreate failed: {done.stdout}{done.stderr}")
-    port = _free_port()
+    port = free_port()
     dse = Path(f"/etc/dirsrv/slapd-{name}/dse.ldif")
     config = dse.read_text(encoding="utf-8")
     listening = f"nsslapd-port: {port}\nnsslapd-listenhost: 127.0.0.1"
@@ -362,7 +355,7 @@ def slapd_server(*, tls: bool = False) -> Iterator[Slapd]:
         raise LdapServerMissingError(f"OpenLDAP's slapd is not installed: no {', '.join(absent)}")
     folder = Path(tempfile.mkdtemp(prefix="flext-slapd-"))
     try:
-        server = Slapd(folder, _free_port(), _free_port() if tls else None)
+        server = Slapd(folder, free_port(), free_port() if tls else None)
         try:
             _wait(server)
             yield server

@@ -11,7 +11,6 @@ import pwd
 import secrets
 import shutil
 import signal
-import socket
 import subprocess
 import tempfile
 import time
@@ -21,6 +20,8 @@ from typing import TYPE_CHECKING
 
 import psycopg
 from psycopg import sql
+
+from tests.ports import free_port
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -164,7 +165,7 @@ def _initialise(programs: Path, folder: Path, user: str | None, password: str) -
 
 
 def _start(programs: Path, folder: Path, user: str | None, password: str) -> PostgresServer:
-    port = _free_port()
+    port = free_port()
     # A test session that is killed cannot stop its server: then the kernel does (SIGINT at the parent's death).
     guard = ["setpriv", "--pdeathsig", "INT", "--"] if shutil.which("setpriv") else []
     settings = (
@@ -194,10 +195,3 @@ def _start(programs: Path, folder: Path, user: str | None, password: str) -> Pos
 
 def _environment() -> dict[str, str]:
     return {"PATH": os.environ.get("PATH", "/usr/bin:/bin"), "LC_ALL": "C"}
-
-
-def _free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        port: int = listener.getsockname()[1]
-    return port

@@ -3,7 +3,6 @@
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -18,6 +17,7 @@ import psutil
 
 import flext_pipelines
 from flext_pipelines.runs.location import CODE_LOCATION, REPOSITORY
+from tests.ports import free_port
 
 T = TypeVar("T")
 
@@ -137,7 +137,7 @@ def wait_for(look: Callable[[], T | None], seconds: float, what: str) -> T:
 @contextmanager
 def served(home: Path, environment: Mapping[str, str], logs: Path) -> Iterator[Server]:
     """``dagster dev`` over the checkout's ``workspace.yaml``, ended with everything that it started."""
-    port = _free_port()
+    port = free_port()
     argv = [str(Path(sys.executable).parent / "dagster"), "dev", "-w", str(WORKSPACE), "-h", "127.0.0.1"]
     variables = {**os.environ, **environment, "DAGSTER_HOME": str(home)}
     log = logs / "dagster-dev.log"
@@ -171,10 +171,3 @@ def _answers(server: Server, process: psutil.Popen, log: Path) -> bool:
         return False
     found = loaded["repositoriesOrError"]
     return isinstance(found, dict) and bool(found.get("nodes"))
-
-
-def _free_port() -> int:
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        number: int = found.getsockname()[1]
-        return number
