@@ -33,6 +33,7 @@ import sqlalchemy as sa
 from oracledb.errors import _Error
 from sqlalchemy.dialects.oracle.oracledb import OracleDialect_oracledb
 
+from tests.ports import free_port
 from tests.postgres import RUNNING
 
 JAR = Path("/usr/share/java/h2.jar")
@@ -75,8 +76,7 @@ def h2_server(folder: Path) -> Iterator[int]:
     java = shutil.which("java")
     if java is None or not JAR.exists():
         raise H2MissingError("apt-get install default-jre-headless libh2-java")
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port: int = probe.getsockname()[1]
+    port = free_port()
     log = (folder / "h2.log").open("wb")
     process = subprocess.Popen(
         [

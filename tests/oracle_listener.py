@@ -18,6 +18,8 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+from tests.ports import free_port
+
 CONNECT, ACCEPT, REFUSE, REDIRECT, DATA, RESEND = 1, 2, 4, 5, 6, 11
 
 Behaviour = Callable[[socket.socket, threading.Event], None]
@@ -185,6 +187,4 @@ def listener(behave: Behaviour) -> Iterator[OracleListener]:
 
 def closed_port() -> int:
     """A port of 127.0.0.1 at which nobody listens."""
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        port: int = server.getsockname()[1]
-    return port
+    return free_port()
