@@ -175,6 +175,8 @@ def _may_become(found: Filter, change: Change, options: ConversionOptions) -> bo
             return any(_may_become(part, change, options) for part in parts)
         case filters.Not(part):
             return _may_become(part, "gone" if change == "new" else "new", options)
+        case _ if change == "gone" and options.loses_names(found.attribute):
+            return True
         case Comparison(attribute, "=", value):
             return change in options.changed(attribute, value)
         case filters.Present(attribute):

@@ -40,6 +40,11 @@ def no_moves(attribute: str) -> Names | None:  # noqa: ARG001  of a callback
     return None
 
 
+def no_losses(attribute: str) -> bool:  # noqa: ARG001  of a callback
+    """Values that name nobody stay."""
+    return False
+
+
 def alone(name: str) -> frozenset[str]:  # noqa: ARG001  of a callback
     """Nothing is known of whose values stand under a name: those of the attribute that has it."""
     return frozenset()
@@ -90,6 +95,8 @@ class ConversionOptions:
         moved: A name in a value of an attribute whose names follow, as the new directory has it, whether or not the
             entry is there; without it such values go where entries go.
         names_in: Whether names in the values of an attribute follow the entries; None where entries keep their names.
+        loses_names: Whether values of an attribute may go because they name nobody. Who is named was nobody before, so
+            that this matters to filters alone.
         known: Whether the server certainly has an attribute, by its new name. 389 must, to be told of it.
         names: Every name of an attribute, by its new name.
         also: Other new names under which some values of an attribute of OID stand.
@@ -108,6 +115,7 @@ class ConversionOptions:
     whole: Callable[[str], bool] = field(default=whole)
     moved: Callable[[str], str] | None = None
     names_in: Callable[[str], Names | None] = field(default=no_moves)
+    loses_names: Callable[[str], bool] = field(default=no_losses)
     known: Callable[[str], bool] = field(default=known_to_389)
     names: Callable[[str], tuple[str, ...]] = field(default=no_other_names)
     also: Callable[[str], tuple[str, ...]] = field(default=nowhere_else)

@@ -112,6 +112,11 @@ class Knowledge:
         view, new = self.schema.view, self.attribute_names.new(attribute)
         return "follow" if view.dn_valued(attribute) or view.dn_valued(new) else "stay"
 
+    def loses_names(self, attribute: str) -> bool:
+        """Whether values of an attribute are dropped where they dangle."""
+        view, new = self.schema.view, self.attribute_names.new(attribute)
+        return self.plan.drop_dangling and (view.dn_valued(attribute) or view.dn_valued(new))
+
     @property
     def moved(self) -> Callable[[bytes], bytes]:
         """A name of the source as the result has it."""

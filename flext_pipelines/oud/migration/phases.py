@@ -188,6 +188,7 @@ class Phases:
             changed=ChangedValues(knowledge.rules, view, total, attributes),
             whole=memberships.whole, known=knowledge.known_to_server, names=view.names, also=attributes.also,
             joined=attributes.joined, moved=knowledge.moved_text, names_in=knowledge.names_in,
+            loses_names=knowledge.loses_names,
         )  # fmt: skip
 
     def policy(self) -> list[FoundValue]:

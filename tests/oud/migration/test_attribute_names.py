@@ -154,6 +154,19 @@ def test_a_filter_over_a_class_that_a_server_adds_grants_nothing(tmp_path: Path)
     assert '(targetfilter="(objectclass=person)")' in aci
 
 
+@pytest.mark.parametrize("wanted", ["(!(manager=*))", f"(!(manager={GONE}))", f"(&(sn=*)(!(manager=*{BASE})))"])
+def test_a_filter_does_not_open_what_loses_names_that_dangle(tmp_path: Path, wanted: str) -> None:
+    """An entry that was excepted by a value which is dropped for naming nobody stays so."""
+    policy = f"orclaci: access to attr=(sn) filter={wanted} by * (read)"
+    subject = "orclaci: access to attr=(cn) by dnattr=(manager) (read)"
+    records = [domain(policy, subject), unit("ou=people"), person("ada", PEOPLE, f"manager: {GONE}")]
+
+    migrated(tmp_path, records, drop_dangling=True)
+
+    (aci,) = acis_of(tmp_path / "out")
+    assert 'userattr="manager#USERDN"' in aci
+
+
 def test_attributes_that_are_joined_are_named_in_the_report(tmp_path: Path) -> None:
     """With what that does to access, whether or not a value speaks of them."""
     rules = ruled(tmp_path, "attributes: {rename: {orclpublic: description}}\n")
