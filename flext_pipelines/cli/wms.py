@@ -55,7 +55,7 @@ def _judge_health(answer: object) -> None:
     health = cast("WmsHealth", answer)
     if not health.healthy:
         raise UnavailableError(
-            f"Warehouse management ({health.place}) is not well: {health.problems[0]}",
+            f"Warehouse management ({health.place}) is not well",
             "Look into what is told above",
             {"problems": list(health.problems)},
         )
@@ -102,7 +102,8 @@ for command in (
         "wms.UpdateInventory", "adjust", wms_shown.show_correction,
         examples=(
             "flext wms adjust --location-barcode L000-00-3-3 --item-code ITEM-000003 --actual-qty 9 --reason-code CC",
-            "flext wms adjust --location-barcode L000-00-3-3 --item-code ITEM-03 --adjustment-qty 2 --reason-code CC",
+            "flext wms adjust --location-barcode L000-00-3-3 --item-code ITEM-000003"
+            " --adjustment-qty -2 --reason-code DAMAGE",
         ),
     ),
     command_for(
