@@ -102,8 +102,8 @@ for command in (
         "wms.UpdateInventory", "adjust", wms_shown.show_correction,
         examples=(
             "flext wms adjust --location-barcode L000-00-3-3 --item-code ITEM-000003 --actual-qty 9 --reason-code CC",
-            "flext wms adjust --location-barcode L000-00-3-3 --item-code ITEM-000003"
-            " --adjustment-qty -2 --reason-code DAMAGE",
+            ("flext wms adjust --location-barcode L000-00-3-3 --item-code ITEM-000003"
+            " --adjustment-qty -2 --reason-code DAMAGE"),
         ),
     ),
     command_for(
