@@ -25,6 +25,10 @@ STATUS_COLOURS = {
 }  # fmt: skip
 
 
+_UNPRINTABLE = {code: f"\\x{code:02x}" for code in (*range(32), *range(127, 160)) if chr(code) not in "\t\n"}
+"""What a source holds must not move the cursor or change the colours of whoever looks at it."""
+
+
 def console() -> Console:
     """A console on standard output: colours and width of the terminal, plain and wide where there is none."""
     from rich.console import Console
@@ -62,7 +66,9 @@ def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[object]], 
         numeric = bool(known) and all(isinstance(value, (int, float, Decimal)) for value in known)
         drawn.add_column(column, justify="right" if numeric else "left", overflow="fold")
     for row in rows:
-        drawn.add_row(*(Text(shown(cell), style=STATUS_COLOURS.get(str(cell), "")) for cell in row))
+        drawn.add_row(
+            *(Text(shown(cell).translate(_UNPRINTABLE), style=STATUS_COLOURS.get(str(cell), "")) for cell in row)
+        )
     console().print(drawn)
 
 

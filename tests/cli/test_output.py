@@ -59,6 +59,15 @@ def test_a_table_without_a_terminal_has_no_colours(capsys: pytest.CaptureFixture
     assert "\x1b" not in shown
 
 
+def test_a_cell_cannot_steer_the_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+    """An escape sequence that a source holds is shown as what it is."""
+    output.table("", ("batch",), [("B\x1b[2J\x9b31m",)], empty="")
+
+    shown = capsys.readouterr().out
+    assert "B\\x1b[2J\\x9b31m" in shown
+    assert "\x1b" not in shown
+
+
 def test_fields_without_a_value_are_left_out(capsys: pytest.CaptureFixture[str]) -> None:
     """Only what is known is shown."""
     output.fields({"run": "a", "note": None, "streams": ()})
