@@ -10,7 +10,7 @@ import pytest
 from flext_pipelines.errors import PluginMissingError, UsageError
 from flext_pipelines.meltano.run import MeltanoRunner
 from tests.meltano.projects import target
-from tests.meltano.test_faults import J, project, rerun
+from tests.meltano.real_runs import J, project, rerun
 
 pytestmark = pytest.mark.process
 

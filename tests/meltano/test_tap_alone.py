@@ -15,7 +15,7 @@ from flext_pipelines.errors import ExtractFailedError, InstallInProgressError, T
 from flext_pipelines.meltano.locks import hold_for_install
 from flext_pipelines.meltano.run import MeltanoRunner
 from tests.meltano.projects import opened, tap, write_project
-from tests.meltano.test_faults import processes_of, when
+from tests.meltano.real_runs import processes_of, when
 
 pytestmark = pytest.mark.process
 

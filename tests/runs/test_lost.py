@@ -20,7 +20,7 @@ from flext_pipelines.runs.location import Tag
 from flext_pipelines.runs.lost import mark_lost
 from flext_pipelines.settings import Settings
 from tests.meltano.projects import loaded
-from tests.meltano.test_faults import bookmark, processes_of, project
+from tests.meltano.real_runs import bookmark, processes_of, project
 from tests.runs.conftest import CHECKOUT
 from tests.runs.stories import make_run
 
@@ -83,7 +83,7 @@ def test_a_killed_run_keeps_its_bookmark_though_the_next_command_comes_at_once(t
         run_id = make_run(instance, DagsterRunStatus.STARTED, tags=DEAD)
         code = textwrap.dedent(f"""
             from pathlib import Path
-            from tests.meltano.test_faults import J, project
+            from tests.meltano.real_runs import J, project
             request = J.model_copy(update={{"run_id": {run_id!r}}})
             tell = lambda line: print(line, end="", flush=True)
             project(Path({str(tmp_path)!r}), tap_config={slow!r}).run(request, echo=tell)
