@@ -14,6 +14,7 @@ from flext_pipelines.errors import AciSyntaxError
 from flext_pipelines.oud.acl.names import Name, attribute_type, parent, parse_name
 from flext_pipelines.oud.acl.orclaci import Clause, EntityKind, Kind, OrclAci
 from flext_pipelines.oud.acl.orclaci_parser import parse_orclaci
+from flext_pipelines.oud.acl.scanner import syntax_error
 from flext_pipelines.oud.acl.unreadable import supposed_denials
 
 _RANKS: dict[EntityKind, int] = {
@@ -29,12 +30,15 @@ class AccessValue(NamedTuple):
         kind: The attribute.
         number: Which of the entry's values of that attribute, from 1.
         text: The value.
+        displaced: Another entry has the new name of its entry. Its denials count for what stands below that name; its
+            grants would be that other entry's.
     """
 
     dn: str
     kind: Kind
     number: int
     text: str
+    displaced: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,6 +168,8 @@ class OidPolicy:
                 self.refused.append((value, error))
                 continue
             try:
+                if value.displaced:
+                    raise syntax_error("another entry gets the name of its entry, so that only denials count", "", 0)
                 found.append(Directive(value, _named(parse_orclaci(value.text), name_of)))
             except AciSyntaxError as error:
                 self.refused.append((value, error))

@@ -68,8 +68,9 @@ def convert_access(
     converted = {_key(one): one for one in convert_policy(policy, options)}
     reviewed, held, refused = [], dict[str, list[str]](), 0
     for found in values:
-        judged = _judged(converted[found.value], options.flavour)
-        refused += len(converted[found.value].acis) - len(judged.acis)
+        one = converted[found.value._replace(displaced=False)]
+        judged = _judged(one, options.flavour)
+        refused += len(one.acis) - len(judged.acis)
         migrates = found.value.kind == "orclaci" and bool(options.suffixes)
         if found.value.dn.strip():
             migrates = options.holder(found.value.dn) is not None or not is_dn(found.value.dn.encode())

@@ -10,6 +10,7 @@ import json
 import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -160,9 +161,11 @@ class Phases:
             options = self._options(written, source)
             values = self.policy()
             complete = any(not found.value.dn.strip() for found in values)
-            aside = {found: why for found in values if (why := self._reason_aside(found, written))}
-            told = [found for found in values if found not in aside]
             with source:
+                origins = Origins(self.tree_folder)
+                values = [self._displaced(found, written, source, origins) for found in values]
+                aside = {found: why for found in values if (why := self._reason_aside(found, written, origins))}
+                told = [found for found in values if found not in aside]
                 self._access = convert_access(
                     told, options, written, complete=complete, aside=aside, name_of=self.knowledge.name_of
                 )
@@ -211,16 +214,26 @@ class Phases:
         except DnError:
             return False
 
-    def _reason_aside(self, found: FoundValue, written: Written) -> str | None:
+    def _displaced(self, found: FoundValue, written: Written, source: Source, origins: Origins) -> FoundValue:
+        """The value, marked where an entry with another name in the source has the new name of its entry."""
+        key = self._key(found.value.dn) if found.value.dn.strip() else None
+        entry = written.tree.find(key) if key is not None else None
+        if entry is None or (origin := origins[entry]).line == found.line:
+            return found
+        if normal_key(source.record(origin).dn) == normal_key(found.value.dn.encode("utf-8", "surrogateescape")):
+            return found
+        return replace(found, value=found.value._replace(displaced=True))
+
+    def _reason_aside(self, found: FoundValue, written: Written, origins: Origins) -> str | None:
         """Why a value says nothing about the result; None when it may."""
         dn = found.value.dn
-        if not dn.strip():
+        if not dn.strip() or found.value.displaced:
             return None
         if self._is_above(dn):
             return "it is about an entry above the base alone" if found.value.kind == "orclentrylevelaci" else None
         key = self._key(dn)
         entry = written.tree.find(key) if key is not None else None
-        if entry is not None and Origins(self.tree_folder)[entry].line != found.line:
+        if entry is not None and origins[entry].line != found.line:
             return "another record of the same name is the one that migrates"
         return None
 

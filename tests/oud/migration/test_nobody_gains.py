@@ -197,6 +197,22 @@ def test_a_policy_above_the_base_gives_its_holders_name_to_nobody(tmp_path: Path
     assert not any(f'"ldap:///{BASE}"' in aci for aci in acis_of(tmp_path / "out"))
 
 
+def test_what_comes_below_another_entry_stays_as_closed_as_it_was(tmp_path: Path) -> None:
+    """Two entries that a rule gives one name: the second is rejected, and its denials stay with what stood below it."""
+    rules = tmp_path / "rules.yaml"
+    rules.write_text("attributes: {rename: {uid: cn}}\n", encoding="utf-8")
+    hidden = person("b", BASE, "uid: a", "orclaci: access to attr=(sn) by * (none)").replace("dn: cn=b", "dn: uid=a")
+    records = [domain(READ_BY_ALL), person("a"), hidden, person("x", f"uid=a,{BASE}")]
+
+    migrated(tmp_path, records, rules=rules)
+
+    acis = [(record.dn_text, value.decode()) for record in records_of(tmp_path / "out", "04-acls")
+            for change in record.changes for value in change.values]  # fmt: skip
+    assert any(dn == f"cn=a,{BASE}" and 'targetattr="sn"' in aci and "deny (read)" in aci for dn, aci in acis)
+    assert "access-unreadable" in needs_of(tmp_path / "out")
+    assert report_in(tmp_path / "out").proof.holds
+
+
 def test_an_unreadable_value_opens_nothing_and_needs_a_person(tmp_path: Path) -> None:
     """What it may have denied is denied below it, in the proof, too; the report names it."""
     value = "orclaci: access to attr=(sn) by sel (none)"
