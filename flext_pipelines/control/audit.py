@@ -36,7 +36,7 @@ _MOVE_HEAD = (
     .values(count=sa.bindparam("new_count"), hash=sa.bindparam("new_hash"))
 )
 _STORED = tuple(name for name in FIELDS if name not in {"number", "previous_hash"})
-_APPEND_AT_ONCE = sa.text(
+APPEND_AT_ONCE = sa.text(
     f"""
     WITH head AS (SELECT count, hash FROM control_audit_head WHERE id = 1 FOR UPDATE),
     added AS (
@@ -193,7 +193,7 @@ class AuditTrail:
         """The same in one statement: the server knows number and hash of the row before, and we the fields between."""
         row["at"] = time.time_ns() // 1000
         stored = {name: row[name] for name in _STORED}
-        found = self._database.append(_APPEND_AT_ONCE, {**stored, "middle": hashed_between(stored)})
+        found = self._database.append(APPEND_AT_ONCE, {**stored, "middle": hashed_between(stored)})
         if found is None:
             raise self._headless()
         number: int = found[0]
