@@ -84,10 +84,10 @@ def workers(path: str, out: str, count: str) -> Work:
 
 def _transform() -> EntryTransform:
     from flext_pipelines.oud.entries import EntryTransform
-    from flext_pipelines.oud.rules import MigrationRules
+    from flext_pipelines.oud.rules.reading import read_rules
     from flext_pipelines.oud.schema.view import SchemaView
 
-    return EntryTransform(MigrationRules.load(), SchemaView.standard(), "dc=example,dc=com")
+    return EntryTransform(read_rules(), SchemaView.standard(), "dc=example,dc=com")
 
 
 def _part(transform: EntryTransform, out: str, part: Part) -> int:

@@ -19,7 +19,7 @@ from flext_pipelines.errors import InternalError, LdifError, UnavailableError
 from flext_pipelines.oud.entries import EntryTransform
 from flext_pipelines.oud.ldif import read_ldif
 from flext_pipelines.oud.ldif.spans import spans
-from flext_pipelines.oud.rules import MigrationRules
+from flext_pipelines.oud.rules.reading import read_rules
 from flext_pipelines.oud.schema.view import SchemaView
 from flext_pipelines.oud.workers import Part, answers, parts_of
 from tests.oud import oid_sample, worker_jobs
@@ -93,7 +93,7 @@ def test_a_process_that_may_have_no_children_works_itself(export: Path) -> None:
 def test_two_workers_write_what_one_writes(export: Path) -> None:
     """The same bytes, whatever the parts are."""
     work = worker_jobs.Transformed(
-        EntryTransform(MigrationRules.load(), SchemaView.standard(), oid_sample.BASE, pattern_after=5)
+        EntryTransform(read_rules(), SchemaView.standard(), oid_sample.BASE, pattern_after=5)
     )
 
     (alone,) = answers(export, work, workers=1)

@@ -99,10 +99,10 @@ def validate_schema(command: ValidateSchemaCommand) -> SchemaReport:
     """Read, fix, leave out, order, and write if asked to."""
     from pathlib import Path
 
-    from flext_pipelines.oud.rules import MigrationRules
+    from flext_pipelines.oud.rules.reading import read_rules
     from flext_pipelines.oud.schema.migrate import migrate_schema
 
-    rules = MigrationRules.load(Path(command.rules_file) if command.rules_file is not None else None)
+    rules = read_rules(Path(command.rules_file) if command.rules_file is not None else None)
     owned = Path(command.owned_file) if command.owned_file is not None else None
     found = migrate_schema(
         command.schema_file,

@@ -17,6 +17,7 @@ from flext_pipelines.oud.migration.attribute_names import AttributeNames
 from flext_pipelines.oud.migration.plan import MigrationPlan
 from flext_pipelines.oud.migration.policy import KINDS
 from flext_pipelines.oud.rules import MigrationRules
+from flext_pipelines.oud.rules.reading import read_rules
 from flext_pipelines.oud.schema.migrate import SchemaMigration, migrate_schema
 from flext_pipelines.oud.schema.reading import OidSchema, read_all
 from flext_pipelines.oud.schema.target import attributes_of_389, attributes_of_documents
@@ -35,7 +36,7 @@ class Knowledge:
     @cached_property
     def given_rules(self) -> MigrationRules:
         """The rules as they are written."""
-        return MigrationRules.load(self.plan.rules)
+        return read_rules(self.plan.rules)
 
     @cached_property
     def source_schema(self) -> OidSchema | None:

@@ -22,7 +22,8 @@ from flext_pipelines.oud.migration.markdown import markdown_report
 from flext_pipelines.oud.migration.opening import read_export, schema_phase
 from flext_pipelines.oud.migration.outcome import REPORT_FILES, Migration, PhaseOutcome, outcome, phase_outcome
 from flext_pipelines.oud.migration.plan import ACCESS_FILE, PHASES, EntryPhase, MigrationPlan, Phase
-from flext_pipelines.oud.migration.report import Report, make_report
+from flext_pipelines.oud.migration.report import Report
+from flext_pipelines.oud.migration.reporting import make_report
 from flext_pipelines.oud.migration.stage import MANIFEST, PhaseRecord, Stage, open_stage
 from flext_pipelines.values import Progress, ignore_progress
 

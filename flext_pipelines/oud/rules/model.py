@@ -6,7 +6,6 @@ What belongs here: the fields, their types and what they mean. What does not: YA
 from __future__ import annotations
 
 from collections.abc import Iterable
-from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
@@ -169,18 +168,6 @@ class MigrationRules(_Rules):
     names: NamingRules = Field(description="Names of entries.")
     references: ReferenceRules = Field(description="Values that hold names.")
     limits: LimitRules = Field(description="Sizes.")
-
-    @classmethod
-    def load(cls, path: Path | None = None) -> MigrationRules:
-        """The built-in rules, with a site's file laid over them when there is one.
-
-        Raises:
-            NotFoundError: There is no such file.
-            ConfigError: It is no rules file; details list each problem with file, line and column.
-        """
-        from flext_pipelines.oud.rules.reading import read_rules
-
-        return read_rules(path)
 
     @model_validator(mode="after")
     def _agree(self) -> MigrationRules:

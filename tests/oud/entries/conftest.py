@@ -9,7 +9,7 @@ from textwrap import dedent
 import pytest
 
 from flext_pipelines.oud.entries import EntryTransform, Excluded, Kept, Outcome, Rejected
-from flext_pipelines.oud.rules import MigrationRules
+from flext_pipelines.oud.rules.reading import read_rules
 from flext_pipelines.oud.schema.view import SchemaView
 from tests.oud.ldif.reading import records
 
@@ -31,7 +31,7 @@ class Migration:
         if site:
             rules = folder / "site.yaml"
             rules.write_text(dedent(site), encoding="utf-8")
-        self.transform = EntryTransform(MigrationRules.load(rules), SchemaView.standard(), base, target)
+        self.transform = EntryTransform(read_rules(rules), SchemaView.standard(), base, target)
 
     def outcome(self, data: bytes) -> Outcome:
         """What becomes of the only record of some bytes."""

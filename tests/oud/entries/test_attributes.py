@@ -9,12 +9,12 @@ from collections.abc import Callable
 import pytest
 
 from flext_pipelines.errors import UsageError
-from flext_pipelines.oud.rules import MigrationRules
+from flext_pipelines.oud.rules.reading import read_rules
 from tests.oud.entries.conftest import PERSON, Migration, attributes, codes
 
 Make = Callable[..., Migration]
 
-DEFAULTS = [(why, name) for why, names in MigrationRules.load().attributes.drop.items() for name in names]
+DEFAULTS = [(why, name) for why, names in read_rules().attributes.drop.items() for name in names]
 
 
 @pytest.mark.parametrize(("why", "name"), DEFAULTS)

@@ -6,12 +6,12 @@ from collections.abc import Callable
 
 import pytest
 
-from flext_pipelines.oud.rules import MigrationRules
+from flext_pipelines.oud.rules.reading import read_rules
 from tests.oud.entries.conftest import PERSON, Migration, attributes, codes
 
 Make = Callable[..., Migration]
 
-DEFAULTS = [(why, name) for why, names in MigrationRules.load().classes.drop.items() for name in names]
+DEFAULTS = [(why, name) for why, names in read_rules().classes.drop.items() for name in names]
 
 
 def entry(*classes: str, rdn: str = "cn=a", lines: str = "cn: a\n") -> bytes:

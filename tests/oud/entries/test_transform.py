@@ -21,7 +21,7 @@ from flext_pipelines.oud.ldif.lines import unfolded
 from flext_pipelines.oud.ldif.parse import Attribute
 from flext_pipelines.oud.ldif.record import Record
 from flext_pipelines.oud.ldif.render import entry_bytes
-from flext_pipelines.oud.rules import MigrationRules
+from flext_pipelines.oud.rules.reading import read_rules
 from flext_pipelines.oud.schema.view import SchemaView
 from tests.oud import oid_sample
 from tests.oud.entries.conftest import BASE, PERSON, Migration, attributes, codes
@@ -31,7 +31,7 @@ Make = Callable[..., Migration]
 
 
 def transform(pattern_after: int = 250) -> EntryTransform:
-    return EntryTransform(MigrationRules.load(), SchemaView.standard(), BASE, pattern_after=pattern_after)
+    return EntryTransform(read_rules(), SchemaView.standard(), BASE, pattern_after=pattern_after)
 
 
 def test_lines_that_do_not_change_are_the_same_bytes(migration: Make) -> None:
@@ -101,7 +101,7 @@ def test_an_entry_of_very_many_values(migration: Make) -> None:
 
 def test_every_reason_in_use_is_described() -> None:
     """A built-in rule's reason has a severity and a sentence; a site's own is of no weight."""
-    rules = MigrationRules.load()
+    rules = read_rules()
 
     assert {*rules.attributes.drop, *rules.classes.drop} <= REASONS.keys()
     assert severity("password-reset") == "warning"

@@ -16,6 +16,7 @@ from jsonschema import Draft202012Validator
 from flext_pipelines.errors import ConfigError, NotFoundError
 from flext_pipelines.oud.rules import MigrationRules, reading
 from flext_pipelines.oud.rules.overlay import NOTHING, overlaid
+from flext_pipelines.oud.rules.reading import read_rules
 
 FOLDER = Path(reading.__file__).parent
 
@@ -23,7 +24,7 @@ FOLDER = Path(reading.__file__).parent
 def loaded(folder: Path, text: str, name: str = "site.yaml") -> MigrationRules:
     path = folder / name
     path.write_text(dedent(text), encoding="utf-8")
-    return MigrationRules.load(path)
+    return read_rules(path)
 
 
 def schema() -> Draft202012Validator:
@@ -33,7 +34,7 @@ def schema() -> Draft202012Validator:
 def test_the_built_in_rules_are_the_file() -> None:
     """A site that names no file has what `rules.yaml` says, and that is right by the schema."""
     written = yaml.safe_load((FOLDER / "rules.yaml").read_text("utf-8"))
-    rules = MigrationRules.load()
+    rules = read_rules()
 
     assert rules == MigrationRules.model_validate(written)
     assert list(schema().iter_errors(written)) == []
@@ -54,13 +55,13 @@ def test_other_built_in_rules_lie_over_them(tmp_path: Path, name: str) -> None:
 
     assert "SHA256" in rules.passwords.keep
     assert rules.values["orclisenabled"].to != "ds-pwp-account-disabled"
-    assert rules.attributes == MigrationRules.load().attributes
+    assert rules.attributes == read_rules().attributes
     assert list(schema().iter_errors(yaml.safe_load((FOLDER / f"{name}.yaml").read_text("utf-8")))) == []
 
 
 def test_a_site_says_only_what_it_changes(tmp_path: Path) -> None:
     """Mappings are merged, null removes, a list replaces or is changed; names in any case."""
-    built_in = MigrationRules.load()
+    built_in = read_rules()
     rules = loaded(
         tmp_path,
         """
@@ -110,7 +111,7 @@ def test_a_file_extends_another(tmp_path: Path) -> None:
     rules = loaded(tmp_path, "extends: country.yaml\nattributes: {drop: {ours: {add: [c], remove: [A]}}}")
 
     assert rules.attributes.drop["ours"] == ["b", "c"]
-    assert rules.attributes.drop["operational"] == MigrationRules.load().attributes.drop["operational"]
+    assert rules.attributes.drop["operational"] == read_rules().attributes.drop["operational"]
 
 
 def test_a_site_may_begin_with_nothing(tmp_path: Path) -> None:
@@ -203,9 +204,9 @@ def test_a_fault_below_is_told_of_the_file_below(tmp_path: Path) -> None:
 def test_a_file_that_is_not_there(tmp_path: Path) -> None:
     """Or is a folder, or larger than rules can be."""
     with pytest.raises(NotFoundError, match="There is no rules file"):
-        MigrationRules.load(tmp_path / "none.yaml")
+        read_rules(tmp_path / "none.yaml")
     with pytest.raises(NotFoundError):
-        MigrationRules.load(tmp_path)
+        read_rules(tmp_path)
     with pytest.raises(ConfigError, match="larger than"):
         loaded(tmp_path, "#" * 1_000_001)
 
@@ -224,7 +225,7 @@ def test_differences_are_told_line_by_line(tmp_path: Path) -> None:
     """What went and what came."""
     rules = loaded(tmp_path, "attributes: {unknown: keep, drop: {mine: [x], identifier: {remove: [orclguid]}}}")
 
-    assert list(reading.differences(MigrationRules.load(), rules)) == [
+    assert list(reading.differences(read_rules(), rules)) == [
         'attributes.drop.identifier: - "orclguid"', 'attributes.drop.mine: + ["x"]',
         'attributes.unknown: - "drop" + "keep"',
     ]  # fmt: skip
