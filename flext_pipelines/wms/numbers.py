@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import threading
 from itertools import islice
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Protocol
 
 import sqlalchemy as sa
 
@@ -17,14 +17,26 @@ from flext_pipelines.wms.again import NumbersMissingError
 from flext_pipelines.wms.tables import wms_meta
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
-    from flext_pipelines.wms.transaction import Transaction
+    from sqlalchemy import Executable
 
 _BLOCK = 1_000
 _NEXT = wms_meta.c.name == sa.bindparam("counter")
 ADVANCE = sa.update(wms_meta).where(_NEXT).values(number=wms_meta.c.number + sa.bindparam("size"))
 READ = sa.select(wms_meta.c.number).where(_NEXT)
+
+
+class Counting(Protocol):
+    """What counting wants of a transaction."""
+
+    def send(self, statement: Executable, **values: object) -> None:
+        """Write."""
+        ...
+
+    def row(self, statement: Executable, **values: object) -> Sequence[Any] | None:
+        """The first row that a statement selects."""
+        ...
 
 
 class Numbers:
@@ -46,7 +58,7 @@ class Numbers:
             taken, self._free = self._free[:count], self._free[count:]
         return islice(taken, None)
 
-    def fetch(self, transaction: Transaction, count: int) -> range:
+    def fetch(self, transaction: Counting, count: int) -> range:
         """A new block, of a transaction of its own; it counts only when that is committed: then ``keep`` it."""
         size = max(_BLOCK, 2 * count)  # a transaction that wants many will want more
         transaction.send(ADVANCE, counter="next_id", size=size)

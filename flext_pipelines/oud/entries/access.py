@@ -15,7 +15,6 @@ from flext_pipelines.oud.entries.values import value_of
 
 if TYPE_CHECKING:
     from flext_pipelines.oud.acl.oid_policy import AccessValue
-    from flext_pipelines.oud.entries.plan import Plan
     from flext_pipelines.oud.ldif.record import Record
 
 Kind = Literal["orclaci", "orclentrylevelaci"]
@@ -23,9 +22,11 @@ ACCESS_KINDS: Mapping[str, Kind] = {"orclaci": "orclaci", "orclentrylevelaci": "
 _has_access = re.compile(rb"\n(?i:orclaci|orclentrylevelaci)[:;]").search
 
 
-def access_values(lines: Sequence[bytes], plan: Plan, written: bytes) -> tuple[AccessValue, ...]:
+def access_values(
+    lines: Sequence[bytes], places: Sequence[tuple[int, Kind]], written: bytes
+) -> tuple[AccessValue, ...]:
     """The access values of an entry whose plan says where they stand."""
-    found = [(kind, value_of(line)) for place, kind in plan.access for line in lines[place].split(b"\n")]
+    found = [(kind, value_of(line)) for place, kind in places for line in lines[place].split(b"\n")]
     return _numbered(found, as_text(written))
 
 

@@ -9,6 +9,7 @@ from flext_pipelines.oud.entries.outcome import Note
 from flext_pipelines.oud.entries.places import Named, Place
 from flext_pipelines.oud.entries.repeated import text_key
 from flext_pipelines.oud.entries.values import Findings, RefusedError, value_of
+from flext_pipelines.oud.ldif.edit import edited
 from flext_pipelines.oud.ldif.lines import line_of
 from flext_pipelines.oud.ldif.record import Record
 
@@ -34,7 +35,7 @@ def with_new_name(record: Record, named: Named) -> Record:
             wanted = text_key(value)
             left = [one for one in record.values(name) if text_key(one) != wanted]
             replaced[name] = [new[name], *left]
-    return record.edit(replace=replaced) if replaced else record
+    return edited(record, replace=replaced) if replaced else record
 
 
 def naming_line(name: bytes, value: bytes, stand: list[bytes], findings: Findings, *, adds: bool) -> tuple[bytes, ...]:

@@ -270,7 +270,7 @@ class EntryTransform:
     ) -> Outcome:
         """The outcome by a plan."""
         findings = self._findings
-        access = access_values(lines, plan, record.dn) if plan.access else ()
+        access = access_values(lines, plan.access, record.dn) if plan.access else ()
         if plan.rejected is not None:
             return plan.rejected._replace(access=access)
         if dn is not None:

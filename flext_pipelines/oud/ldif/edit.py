@@ -27,6 +27,20 @@ _FOLD = re.compile(rb"\n ")
 _DN_LINE = re.compile(rb"(?:\A|\n)([dD][nN]:.*+(?:\n .*+)*+)")
 
 
+def edited(
+    record: Record,
+    *,
+    dn: bytes | None = None,
+    drop: Iterable[bytes] = (),
+    rename: Mapping[bytes, bytes] | None = None,
+    convert: Mapping[bytes, Convert] | None = None,
+    replace: Mapping[bytes, Iterable[bytes]] | None = None,
+    add: Iterable[Attribute] = (),
+) -> Record:
+    """A copy of one record with changes; the lines that do not change are the same bytes. See ``Edit``."""
+    return Edit(drop=drop, rename=rename, convert=convert).apply(record, dn=dn, replace=replace, add=add)
+
+
 class Edit:
     """Rules that hold for many records.
 

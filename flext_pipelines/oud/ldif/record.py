@@ -8,14 +8,9 @@ from __future__ import annotations
 
 import binascii
 import re
-from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING
 
 from flext_pipelines.oud.ldif.lines import unfolded
 from flext_pipelines.oud.ldif.parse import Attribute, ChangeType, Control, Modification, Parsed, Rename
-
-if TYPE_CHECKING:
-    from flext_pipelines.oud.ldif.edit import Convert
 
 _COLON, _HASH = b":#"
 _PAIR = re.compile(rb"\n([^:]++): *+(.*+)")
@@ -120,21 +115,6 @@ class Record:
         known = self._parsed is not None or self._attributes is not None
         found = _mapped(self.attributes()) if known else _mapping_of(self.text)
         return found if b"".join(found).islower() else _lower_case(found)
-
-    def edit(
-        self,
-        *,
-        dn: bytes | None = None,
-        drop: Iterable[bytes] = (),
-        rename: Mapping[bytes, bytes] | None = None,
-        convert: Mapping[bytes, Convert] | None = None,
-        replace: Mapping[bytes, Iterable[bytes]] | None = None,
-        add: Iterable[Attribute] = (),
-    ) -> Record:
-        """A copy with changes; the lines that do not change are the same bytes. See ``edit.Edit``."""
-        from flext_pipelines.oud.ldif.edit import Edit
-
-        return Edit(drop=drop, rename=rename, convert=convert).apply(self, dn=dn, replace=replace, add=add)
 
 
 def _attributes_of(text: bytes) -> list[Attribute]:

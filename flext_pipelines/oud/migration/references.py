@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from flext_pipelines.oud.ldif.edit import edited
 from flext_pipelines.oud.ldif.reader import read_again
 from flext_pipelines.oud.ldif.render import record_bytes
 from flext_pipelines.oud.migration.figures import PartResult, References
@@ -127,7 +128,7 @@ def without_dangling(wanted: set[int], names: frozenset[str], view: SchemaView) 
                 left = [value for value in values if target_of(value) not in wanted]
                 if len(left) < len(values) and (left or view.canonical(text) not in demanded):
                     kept[name] = left
-        return record_bytes(record.edit(replace=kept)) if kept else raw
+        return record_bytes(edited(record, replace=kept)) if kept else raw
 
     return change
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flext_pipelines.oud.ldif.edit import Edit
+from flext_pipelines.oud.ldif.edit import Edit, edited
 from flext_pipelines.oud.ldif.render import entry_bytes
 from tests.oud import oid_sample
 from tests.oud.ldif.reading import one, records
@@ -36,7 +36,7 @@ def lines(data: bytes) -> list[bytes]:
 
 def test_dropped_lines_are_gone_and_the_rest_is_the_same() -> None:
     """In any case, with every option, folds and all; longer names are others."""
-    made = one(DATA).edit(drop=[b"AUTHPASSWORD", b"orclGuid", b"none"])
+    made = edited(one(DATA), drop=[b"AUTHPASSWORD", b"orclGuid", b"none"])
 
     assert lines(made.raw) == [
         line for line in lines(DATA) if not re.match(rb"auth[pP]assword;|orclguid| ed==", line)
@@ -47,7 +47,7 @@ def test_dropped_lines_are_gone_and_the_rest_is_the_same() -> None:
 
 def test_a_name_with_options_means_itself_only() -> None:
     """Another option of the same attribute stays."""
-    made = one(DATA).edit(drop=[b"authpassword;oid"], rename={b"cn;lang-de": b"sn"})
+    made = edited(one(DATA), drop=[b"authpassword;oid"], rename={b"cn;lang-de": b"sn"})
 
     assert [name for name, _ in made.attributes()].count(b"authPassword;OID") == 0
     assert made.values(b"authpassword;orclcommonpwd") == [b"x"]
@@ -57,7 +57,7 @@ def test_a_name_with_options_means_itself_only() -> None:
 
 def test_renamed_lines_keep_value_options_and_folds() -> None:
     """Only the name changes."""
-    made = one(DATA).edit(rename={b"authpassword": b"x", b"description": b"info", b"userPassword": b"y"})
+    made = edited(one(DATA), rename={b"authpassword": b"x", b"description": b"info", b"userPassword": b"y"})
 
     assert b"\nx;oid: {SASL/MD5}fold\n ed==\nx;orclcommonpwd: x\n" in made.raw
     assert b"\ninfo: folded\n  early\n" in made.raw
@@ -72,7 +72,7 @@ def test_values_are_converted_one_by_one() -> None:
         seen.append(value)
         return {b"a": b"a", b"b": "é".encode(), b"{SSHA}x": None}.get(value, value)
 
-    made = one(DATA).edit(convert={b"cn": convert, b"userpassword": convert})
+    made = edited(one(DATA), convert={b"cn": convert, b"userpassword": convert})
 
     assert seen == [b"a", b"b", b"{SSHA}x"]
     assert made.raw == DATA.replace(b"cn;lang-de: b", b"cn;lang-de:: w6k=").replace(
@@ -101,7 +101,8 @@ def test_translations_are_remembered() -> None:
 
 def test_values_are_replaced_where_they_stood() -> None:
     """The first place is kept; what was not there is added; no values are a removal."""
-    made = one(DATA).edit(
+    made = edited(
+        one(DATA),
         replace={b"objectclass": [b"top", b"person"], b"mail": [b"a@x"], b"orclguid": [], b"none": []},
         add=[(b"sn", " é".encode())],
     )
@@ -114,13 +115,13 @@ def test_values_are_replaced_where_they_stood() -> None:
 
 def test_a_replaced_name_that_stands_in_several_places() -> None:
     """All of its lines go, wherever they are; other options stay."""
-    made = one(DATA).edit(replace={b"CN": [b"z"]})
+    made = edited(one(DATA), replace={b"CN": [b"z"]})
 
     assert [pair for pair in made.attributes() if pair[0].lower().startswith(b"cn")] == [
         (b"CN", b"z"),
         (b"cn;lang-de", b"b"),
     ]
-    twice = one(b"dn: cn=a\ncn: a\nsn: b\nCN: c\n").edit(replace={b"cn": [b"z"]})
+    twice = edited(one(b"dn: cn=a\ncn: a\nsn: b\nCN: c\n"), replace={b"cn": [b"z"]})
     assert twice.raw == b"dn: cn=a\ncn: z\nsn: b"
 
 
@@ -128,7 +129,7 @@ def test_the_name_of_an_entry_is_replaced() -> None:
     """Below comments, folded, in base64; no rule for attributes touches it."""
     for head in (b"", b"# c\n c\n"):
         for dn in (b"dn: cn=a\n ,dc=x", b"DN:: Y249YQ==", b"d\n n: cn=a"):
-            made = one(head + dn + b"\ncn: a\n").edit(dn="cn=é".encode(), drop=[b"dn"], rename={b"dn": b"x"})
+            made = edited(one(head + dn + b"\ncn: a\n"), dn="cn=é".encode(), drop=[b"dn"], rename={b"dn": b"x"})
 
             assert made.raw == head + b"dn:: Y249w6k=\ncn: a"
             assert made.dn == "cn=é".encode()
@@ -138,10 +139,10 @@ def test_names_that_are_folded_are_found() -> None:
     """A fold may fall into a name."""
     record = one(b"dn: cn=a\norcl\n guid: x\nc\n n\n : y\nd:\n  z\n# c\n : no\n")
 
-    assert record.edit(drop=[b"orclguid"]).attributes() == [(b"cn", b"y"), (b"d", b"z")]
-    assert record.edit(rename={b"cn": b"e"}).attributes() == [(b"orclguid", b"x"), (b"e", b"y"), (b"d", b"z")]
+    assert edited(record, drop=[b"orclguid"]).attributes() == [(b"cn", b"y"), (b"d", b"z")]
+    assert edited(record, rename={b"cn": b"e"}).attributes() == [(b"orclguid", b"x"), (b"e", b"y"), (b"d", b"z")]
     long = b"x" * 200
-    assert one(b"dn: cn=a\n" + long[:100] + b"\n " + long[100:] + b": 1\nb: 2\n").edit(drop=[long]).attributes() == [
+    assert edited(one(b"dn: cn=a\n" + long[:100] + b"\n " + long[100:] + b": 1\nb: 2\n"), drop=[long]).attributes() == [
         (b"b", b"2")
     ]
 
@@ -150,16 +151,16 @@ def test_nothing_to_change_gives_the_record_itself() -> None:
     """And change records are not edited."""
     record = one(DATA)
 
-    assert record.edit(drop=[b"none"], dn=b"cn=a,dc=x", convert={b"cn": bytes}) is record
+    assert edited(record, drop=[b"none"], dn=b"cn=a,dc=x", convert={b"cn": bytes}) is record
     with pytest.raises(ValueError, match="only content"):
-        one(b"dn: cn=a\nchangetype: delete\n").edit(drop=[b"cn"])
+        edited(one(b"dn: cn=a\nchangetype: delete\n"), drop=[b"cn"])
 
 
 def test_line_ends_become_one_kind() -> None:
     """An edited record has LF."""
     record = one(DATA.replace(b"\n", b"\r\n"))
 
-    assert record.edit(drop=[b"orclguid"]).raw == DATA.replace(b"orclguid: 0123\n", b"")
+    assert edited(record, drop=[b"orclguid"]).raw == DATA.replace(b"orclguid: 0123\n", b"")
 
 
 NAMES = st.sampled_from([b"cn", b"CN", b"sn", b"mail", b"cn;x", b"mail;y", b"cnx", b"description"])
@@ -192,7 +193,7 @@ def test_editing_bytes_is_editing_values(
             expected.append((new, made))
 
     record = one(b"DN" + raw[2:] if upper else raw)
-    found = record.edit(drop=drop, rename=rename, convert={b"mail": reverse})
+    found = edited(record, drop=drop, rename=rename, convert={b"mail": reverse})
 
     assert found.attributes() == expected
 
