@@ -5,14 +5,18 @@ a statement and the order of its values are known once, it is prepared when a se
 answer that somebody needs (writes, BEGIN) waits until the next question or the COMMIT and goes out with it, in libpq's
 pipeline mode: a transaction has as many round trips as it has questions, and one for its end.
 
-A refusal is raised as psycopg's own error at the next question or at the COMMIT, which is then not performed.
+A refusal is raised as psycopg's own error at the next question or at the COMMIT, which is then not performed; a note
+on it gives the statement that was refused.
+
+Sessions keep what they have prepared: a pooler that lends a server connection for one transaction only must translate
+the names (PgBouncer does, where its ``max_prepared_statements`` is not 0).
 
 What belongs here: sending, and reading answers. What does not: any statement, and what an error means.
 """
 
 from __future__ import annotations
 
-import itertools
+import hashlib
 import select
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
@@ -27,11 +31,14 @@ if TYPE_CHECKING:
     Values = Sequence[bytes | bytearray | memoryview | None]
 
 _BEGIN, _COMMIT, _ROLLBACK = b"BEGIN", b"COMMIT", b"ROLLBACK"
-_SERIAL = itertools.count(1)
 _REFUSED = {6, 7, 11}
 """libpq's statuses of an answer that is an error: nonfatal, fatal, and not tried because of one before it."""
+_END = 10
+"""libpq's status of the end of a pipeline."""
 _UNPREPARED = "26000"
 """A statement is no longer prepared: psycopg itself, for one, sends DEALLOCATE ALL after some of its rollbacks."""
+_UNFIT = "0A000"
+"""A prepared statement's answer would have other types than when it was prepared: a table was changed meanwhile."""
 _CANCEL_SECONDS = 2.0
 
 
@@ -39,7 +46,7 @@ class Numbered(NamedTuple):
     """A statement with numbered parameters.
 
     Attributes:
-        name: Under which sessions prepare it; no other statement of this process has it.
+        name: Under which sessions prepare it; made of the text, so that it means no other statement in any process.
         text: SQL with ``$1``, ``$2``, ...
         order: The names of the values.
         constants: The values that are part of the statement.
@@ -58,8 +65,9 @@ def numbered(statement: ClauseElement) -> Numbered:
     dialect: Any = PGDialect_psycopg
     compiled = cast("Any", statement.compile(dialect=dialect(paramstyle="numeric_dollar")))
     constants = {name: value for name, value in compiled.params.items() if value is not None}
-    name = b"flext_%d" % next(_SERIAL)
-    return Numbered(name, str(compiled).encode(), tuple(compiled.positiontup or ()), constants)
+    text = str(compiled).encode()
+    name = b"flext_" + hashlib.sha256(text).hexdigest()[:32].encode()
+    return Numbered(name, text, tuple(compiled.positiontup or ()), constants)
 
 
 class Pipelined:
@@ -167,48 +175,58 @@ class Pipelined:
         answers = _Answers(pgconn)
         try:
             pgconn.enter_pipeline_mode()
-            answers.read(self._put(waiting), self._known)
+            sent = self._put(waiting)
+            answers.read(sent, self._known)
             pgconn.exit_pipeline_mode()
         except BaseException as cause:  # lost, or interrupted in the midst of it: nobody can go on with it
             self._abandon()
             if answers.refusal is not None and isinstance(cause, Exception):
-                raise self._error(answers.refusal) from cause  # what a server says before it hangs up
+                raise self._error(answers) from cause  # what a server says before it hangs up
             raise
         if answers.refusal is not None:
-            error = self._error(answers.refusal)
+            error = self._error(answers)
             if error.sqlstate == _UNPREPARED:
-                self._known.clear()
+                self._known.intersection_update(name for name, _ in sent)  # what this pipeline itself has prepared
+            elif error.sqlstate == _UNFIT:
+                self._connection.close()
             raise error
         return answers.last
 
-    def _put(self, waiting: Sequence[tuple[bytes, bytes, Values]]) -> list[bytes]:
-        """Hand statements to libpq; for each answer to come the name that it prepares, if it does."""
+    def _put(self, waiting: Sequence[tuple[bytes, bytes, Values]]) -> list[tuple[bytes, bytes]]:
+        """Hand statements to libpq; for each answer to come the name that it prepares, if it does, and the text."""
         pgconn, known = self._pgconn, self._known
-        answers: list[bytes] = []
+        sent: list[tuple[bytes, bytes]] = []
+        fresh: set[bytes] = set()
         for name, text, values in waiting:
             if not name:
                 pgconn.send_query_params(text, None)
             else:
-                if name not in known and name not in answers:
+                if name not in known and name not in fresh:
                     pgconn.send_prepare(name, text)
-                    answers.append(name)
+                    sent.append((name, text))
+                    fresh.add(name)
                 pgconn.send_query_prepared(name, values)
-            answers.append(b"")
+            sent.append((b"", text))
         pgconn.pipeline_sync()
-        return answers
+        return sent
 
     def _abandon(self) -> None:
         from psycopg import Error
 
-        with suppress(Error):
-            self._connection.cancel_safe(timeout=_CANCEL_SECONDS)
-        self._connection.close()
+        try:
+            with suppress(Error):
+                self._connection.cancel_safe(timeout=_CANCEL_SECONDS)
+        finally:  # also where somebody presses Ctrl-C once more
+            self._connection.close()
 
     @staticmethod
-    def _error(refusal: PGresult) -> Error:
+    def _error(answers: _Answers) -> Error:
         from psycopg.errors import error_from_result
 
-        return error_from_result(refusal)
+        assert answers.refusal is not None
+        error = error_from_result(answers.refusal)
+        error.add_note(f"The statement that was refused: {answers.refused.decode()}")
+        return error
 
 
 class _Answers:
@@ -217,9 +235,10 @@ class _Answers:
     Attributes:
         last: The last one.
         refusal: The first that is an error.
+        refused: The text of its statement.
     """
 
-    __slots__ = ("_pgconn", "_poll", "last", "refusal")
+    __slots__ = ("_pgconn", "_poll", "last", "refusal", "refused")
 
     last: PGresult
 
@@ -227,8 +246,9 @@ class _Answers:
         self._pgconn = pgconn
         self._poll = select.poll()
         self.refusal: PGresult | None = None
+        self.refused = b""
 
-    def read(self, prepared: Sequence[bytes], known: set[bytes]) -> None:
+    def read(self, sent: Sequence[tuple[bytes, bytes]], known: set[bytes]) -> None:
         """Read them all; names whose statement is prepared now go into ``known``."""
         pgconn = self._pgconn
         self._poll.register(pgconn.socket, select.POLLIN | select.POLLOUT)
@@ -236,18 +256,32 @@ class _Answers:
             if self._poll.poll()[0][1] & ~select.POLLOUT:
                 pgconn.consume_input()
         self._poll.modify(pgconn.socket, select.POLLIN)
-        for name in prepared:
+        for name, text in sent:
             found = self._next()
             if found is None:
                 raise _lost()
             if found.status in _REFUSED:
-                self.refusal = self.refusal or found
+                self._refuse(found, text)
             elif name:
                 known.add(name)
             else:
                 self.last = found
             self._next()  # each answer has an end
-        self._next()  # and so has the pipeline
+        self._read_end(sent[-1][1])
+
+    def _read_end(self, text: bytes) -> None:
+        """The end of the pipeline, at which the server commits what no BEGIN stands before, or refuses to."""
+        end = self._next()
+        if end is not None and end.status in _REFUSED:
+            self._refuse(end, text)
+            self._next()
+            end = self._next()
+        if end is None or end.status != _END:
+            raise _lost()
+
+    def _refuse(self, answer: PGresult, text: bytes) -> None:
+        if self.refusal is None:
+            self.refusal, self.refused = answer, text
 
     def _next(self) -> PGresult | None:
         pgconn = self._pgconn

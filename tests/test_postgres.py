@@ -154,6 +154,70 @@ def test_statements_that_were_forgotten_are_prepared_anew(
     assert count(connection) == 2
 
 
+def test_what_was_prepared_before_the_refusal_stays_known(
+    connection: psycopg.Connection[Any], session: Pipelined
+) -> None:
+    """A pipeline that prepares one statement and meets another that was forgotten leaves a session that works."""
+    session.rows(COUNT, {})
+    connection.execute("DEALLOCATE ALL")
+    session.begin()
+    session.send(ADD, row(1))
+    with pytest.raises(psycopg.errors.InvalidSqlStatementName):
+        session.rows(COUNT, {})
+    session.rollback()
+
+    session.begin()
+    session.send(ADD, row(1))
+    assert session.rows(COUNT, {}) == [(1,)]
+    session.commit()
+
+
+def test_a_name_belongs_to_one_text() -> None:
+    """Processes behind one pooler of connections may meet each other's names: never with another statement."""
+    again = numbered(sa.select(sa.func.count()).select_from(THING))
+
+    assert again.name == COUNT.name
+    assert len({one.name for one in (ADD, READ, COUNT, DELETE, SLEEP)}) == 5
+
+
+def test_a_refusal_at_the_end_of_what_stands_alone_is_told(
+    connection: psycopg.Connection[Any], session: Pipelined
+) -> None:
+    """A statement without BEGIN is committed after its answer: what is refused then is an error too."""
+    connection.execute("ALTER TABLE thing DROP CONSTRAINT thing_pkey")
+    connection.execute("ALTER TABLE thing ADD PRIMARY KEY (id) DEFERRABLE INITIALLY DEFERRED")
+    assert session.changed(ADD, row(1)) == 1
+
+    with pytest.raises(psycopg.errors.UniqueViolation):
+        session.alone(ADD, row(1))
+    assert not connection.closed
+    assert session.rows(COUNT, {}) == [(1,)]
+
+
+def test_a_refusal_names_its_statement(session: Pipelined) -> None:
+    """It may come out at a later statement, and the traceback shows that one."""
+    session.begin()
+    for number in (1, 1):
+        session.send(ADD, row(number))
+
+    with pytest.raises(psycopg.errors.UniqueViolation) as caught:
+        session.rows(COUNT, {})
+    assert "INSERT INTO thing" in "".join(caught.value.__notes__)
+    session.rollback()
+
+
+def test_a_session_whose_statements_no_longer_fit_the_tables_is_closed(
+    connection: psycopg.Connection[Any], session: Pipelined
+) -> None:
+    """After a column has changed its type every answer would be refused: whoever goes on has a new session."""
+    session.rows(READ, {"wanted": 1})
+    connection.execute("ALTER TABLE thing ALTER COLUMN text TYPE char(9)")
+
+    with pytest.raises(psycopg.errors.FeatureNotSupported):
+        session.rows(READ, {"wanted": 1})
+    assert connection.closed
+
+
 def test_a_session_that_the_server_ends_is_an_error_and_closed(
     postgres: PostgresServer, connection: psycopg.Connection[Any], session: Pipelined
 ) -> None:

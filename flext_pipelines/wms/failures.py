@@ -48,7 +48,7 @@ class Verdict(NamedTuple):
 
 
 _NAME = "The warehouse-management database"
-_AWAY = Verdict(
+AWAY = Verdict(
     UnavailableError, f"{_NAME} does not answer", "Check FLEXT_WMS_URL, and that the database runs", lost=True
 )
 _SHUT = Verdict(UnavailableError, f"{_NAME} takes no connections now", "Try again in a moment", lost=True)
@@ -77,6 +77,8 @@ _OURS = Verdict(
     f"{_NAME} refuses a statement of ours",
     "This is a fault in flext-pipelines, or the schema was changed by hand; the log holds the traceback",
 )
+_UNFIT = _OURS._replace(again=True)
+"""On PostgreSQL also where a table was changed since a session prepared its statement; a new session knows better."""
 
 _SQLITE = {
     "SQLITE_BUSY": _BUSY, "SQLITE_LOCKED": _BUSY, "SQLITE_PROTOCOL": _BUSY, "SQLITE_ABORT": _BUSY,
@@ -88,10 +90,10 @@ _SQLITE = {
 """By the extended result code, else by its beginning; what is not here is a fault of ours."""
 
 _SQLSTATE = {
-    "08": _AWAY, "0L": _DENIED, "0P": _DENIED, "22": _VALUE, "22003": _VALUE, "23": _RULE, "23505": _DUPLICATE,
-    "25006": _CLOSED, "26000": _AGAIN, "28": _DENIED, "3D": _MISSING, "3F": _MISSING, "40": _AGAIN, "40003": _AWAY,
-    "42501": _DENIED, "44": _RULE, "53": _LIMIT, "53100": _FULL, "53300": _LIMIT, "54": _LIMIT, "55P03": _BUSY,
-    "55": _BUSY, "57": _SHUT, "57014": _SLOW, "58": _AWAY, "72": _AGAIN, "F0": _DAMAGED, "XX": _DAMAGED,
+    "08": AWAY, "0A000": _UNFIT, "0L": _DENIED, "0P": _DENIED, "22": _VALUE, "22003": _VALUE, "23": _RULE,
+    "23505": _DUPLICATE, "25006": _CLOSED, "26000": _AGAIN, "28": _DENIED, "3D": _MISSING, "3F": _MISSING, "40": _AGAIN,
+    "40003": AWAY, "42501": _DENIED, "44": _RULE, "53": _LIMIT, "53100": _FULL, "53300": _LIMIT, "54": _LIMIT,
+    "55P03": _BUSY, "55": _BUSY, "57": _SHUT, "57014": _SLOW, "58": AWAY, "72": _AGAIN, "F0": _DAMAGED, "XX": _DAMAGED,
 }  # fmt: skip
 """By SQLSTATE, or by its class; the longer key wins. https://www.postgresql.org/docs/current/errcodes-appendix.html"""
 
@@ -125,7 +127,7 @@ def verdict(error: BaseException) -> Verdict:
         return Verdict(TimedOutError, "No connection became free in time", "Raise FLEXT_WMS_POOL_SIZE, or try later")
     if kinds & {"OperationalError", "InterfaceError", "DisconnectionError"}:
         text = str(inner)
-        return next((found for part, found in _TEXTS if part in text), _AWAY)
+        return next((found for part, found in _TEXTS if part in text), AWAY)
     return _VALUE if kinds & {"DataError"} else _OURS
 
 

@@ -21,7 +21,7 @@ import sqlalchemy as sa
 
 from flext_pipelines.errors import FlextError, IdempotencyConflictError, OutcomeUnknownError
 from flext_pipelines.wms.again import NumbersMissingError, SendAgainError
-from flext_pipelines.wms.failures import foreign, translate, verdict
+from flext_pipelines.wms.failures import AWAY, foreign, translate, verdict
 from flext_pipelines.wms.tables import command_outcome
 from flext_pipelines.wms.values import CommandOutcome, Performed
 
@@ -128,7 +128,7 @@ class Outcomes:
             except foreign(self._database.engine) as error:
                 told = verdict(error)
                 if told.duplicate:  # of our key, or of a row of the work: then nothing is kept under the key
-                    known = self._known(call, answer_type, own=turns.in_doubt)
+                    known = self._known(call, answer_type, turns)
                     if known is not None:
                         return known
                 turns.in_doubt |= told.lost and transaction is not None and transaction.committing
@@ -170,9 +170,16 @@ class Outcomes:
             create_ts=call.now,
         )  # fmt: skip
 
-    def _known(self, call: Call, answer_type: type[P], *, own: bool) -> P | None:
-        """The answer that is kept under the key; None when it went in the meantime."""
-        row = self._database.read(lambda reader: reader.row(LOOK, wanted=call.key))
+    def _known(self, call: Call, answer_type: type[P], turns: _Turns) -> P | None:
+        """The answer that is kept under the key; None when it went, or the connection did: the next turn tells."""
+        try:
+            row = self._database.read(lambda reader: reader.row(LOOK, wanted=call.key))
+        except FlextError as error:
+            if not turns.in_doubt:
+                raise
+            if error.retryable and turns.another(AWAY):
+                return None
+            raise self._unknown(call, error) from error
         if row is None:
             return None
         if row[1] != call.fingerprint:
@@ -183,7 +190,7 @@ class Outcomes:
                 {"key": call.key, "message": call.command, "used_by": row[0]},
             )
         answer = answer_type.model_validate_json(row[2])
-        return answer if own else answer.model_copy(update={"replayed": True})
+        return answer if turns.in_doubt else answer.model_copy(update={"replayed": True})
 
     def _fetch_numbers(self, count: int) -> None:
         try:
@@ -195,8 +202,10 @@ class Outcomes:
 
     def _given_up(self, call: Call, error: BaseException, *, in_doubt: bool) -> FlextError:
         told = translate(error, self._database.engine)
-        if not in_doubt:
-            return told
+        return self._unknown(call, told) if in_doubt else told
+
+    @staticmethod
+    def _unknown(call: Call, told: FlextError) -> OutcomeUnknownError:
         return OutcomeUnknownError(
             f"The connection broke while {call.command} was being kept, and the database stays away: {told.reason}",
             f"Send it again with idempotency_key {call.key!r}: it is performed only if it was not. "

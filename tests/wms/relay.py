@@ -10,6 +10,7 @@ import contextlib
 import socket
 import threading
 import time
+from collections import deque
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -30,8 +31,8 @@ class Relay:
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.port: int = self._listener.getsockname()[1]
         self.broken = 0
-        self._wanted: bytes | None = None
-        self._deliver = self._stay_away = self._away = False
+        self._breaks: deque[tuple[bytes, bool, bool]] = deque()
+        self._away = False
         self._pairs: list[tuple[socket.socket, socket.socket]] = []
         self._threads: list[threading.Thread] = []
 
@@ -47,14 +48,14 @@ class Relay:
             thread.join(5)
 
     def break_at(self, statement: bytes, *, deliver: bool = False, and_stay_away: bool = False) -> None:
-        """Break the connection at the next message that holds this text.
+        """Break the connection at the next message that holds this text; after the breaks asked for before.
 
         Args:
             statement: A part of it.
             deliver: The server still gets it, and has the time to perform it; its answer is lost.
             and_stay_away: New connections are refused until ``come_back``.
         """
-        self._wanted, self._deliver, self._stay_away = statement, deliver, and_stay_away
+        self._breaks.append((statement, deliver, and_stay_away))
 
     def go_away(self) -> None:
         """Break all connections and refuse new ones."""
@@ -87,12 +88,10 @@ class Relay:
     def _forward(self, source: socket.socket, sink: socket.socket, watched: bool) -> None:
         with contextlib.suppress(OSError):
             while data := source.recv(65_536):
-                wanted = self._wanted
-                if watched and wanted is not None and wanted in data:
-                    self._wanted = None
-                    self._away = self._stay_away
+                if watched and self._breaks and self._breaks[0][0] in data:
+                    _, deliver, self._away = self._breaks.popleft()
                     self.broken += 1
-                    if self._deliver:
+                    if deliver:
                         source.shutdown(socket.SHUT_RDWR)
                         sink.sendall(data)
                         time.sleep(0.3)  # the server performs it; nobody hears its answer

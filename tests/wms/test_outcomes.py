@@ -179,6 +179,37 @@ def test_where_the_database_stays_away_the_outcome_is_unknown_and_says_so(
 
 
 @pytest.mark.postgres
+def test_a_doubt_stays_one_where_the_database_goes_while_it_is_asked(relayed: tuple[Warehouse, Relay]) -> None:
+    """A commit's answer was lost, then the connection on which its key was looked up: nobody knows that it failed."""
+    warehouse, relay = relayed
+    hasty = DatabaseBackend(warehouse.engine, clock=lambda: NOW, patience_seconds=0.3)
+    hasty.update_inventory(one_more(), actor="t", key="first")
+    relay.break_at(b"COMMIT", deliver=True)
+    relay.break_at(b"SELECT command_outcome", and_stay_away=True)
+
+    with pytest.raises(OutcomeUnknownError) as caught:
+        hasty.update_inventory(one_more(), actor="t", key=None)
+
+    assert relay.broken == 2
+    relay.come_back()
+    assert hasty.outcome(OutcomeAsked(key=str(caught.value.details["idempotency_key"]))).performed
+
+
+@pytest.mark.postgres
+def test_a_column_that_was_changed_meanwhile_is_met_by_a_new_session(postgres_url: str) -> None:
+    """Sessions keep statements prepared; one that no longer fits its table costs a turn, not the command."""
+    warehouse = Warehouse(SecretStr(postgres_url)).fill()
+    warehouse.put("PUMP", "A1", 1)
+    with psycopg.connect(postgres_url, autocommit=True) as administrator:
+        administrator.execute("ALTER TABLE item ALTER COLUMN code TYPE varchar(60)")
+
+    warehouse.put("PUMP", "A1", 1)
+
+    assert warehouse.stock()[0].on_hand == 2
+    warehouse.close()
+
+
+@pytest.mark.postgres
 def test_a_database_that_is_away_from_the_start_has_done_nothing(relayed: tuple[Warehouse, Relay]) -> None:
     """Then the error is that it does not answer; health tells it too, instead of failing."""
     warehouse, relay = relayed
