@@ -117,6 +117,7 @@ class DatabaseBackend:
         self._retention = retention
         self._lock = threading.Lock()
         self._forgotten = False
+        self._not_forgotten: FlextError | None = None
         self._cursors: Cursors | None = None
 
     def create_shipment(self, request: ShipmentRequest, *, actor: str, key: str | None) -> OutboundShipment:
@@ -132,26 +133,24 @@ class DatabaseBackend:
                 thorough = True
                 raise
 
-        return self._outcomes.perform(call, OutboundShipment, work)
+        return self._perform(call, OutboundShipment, work)
 
     def close_shipment(self, request: ShipmentClosing, *, actor: str, key: str | None) -> OutboundShipment:
         """See ``operations.closing.close_shipment``."""
         call = self._call("wms.CloseShipment", request, actor, key)
-        return self._outcomes.perform(
+        return self._perform(
             call, OutboundShipment, lambda transaction: close_shipment(transaction, call, request, self._labels)
         )
 
     def update_inventory(self, request: StockCorrection, *, actor: str, key: str | None) -> CorrectedStock:
         """See ``operations.corrections.update_inventory``."""
         call = self._call("wms.UpdateInventory", request, actor, key)
-        return self._outcomes.perform(
-            call, CorrectedStock, lambda transaction: update_inventory(transaction, call, request)
-        )
+        return self._perform(call, CorrectedStock, lambda transaction: update_inventory(transaction, call, request))
 
     def process_receipt(self, request: ReceiptRequest, *, actor: str, key: str | None) -> Receipt:
         """See ``operations.receipts.process_receipt``."""
         call = self._call("wms.ProcessReceipt", request, actor, key)
-        return self._outcomes.perform(
+        return self._perform(
             call, Receipt, lambda transaction: process_receipt(transaction, call, request, self._labels)
         )
 
@@ -212,7 +211,15 @@ class DatabaseBackend:
         try:
             self._outcomes.forget(before)
         except FlextError as error:
+            self._not_forgotten = error
+
+    def _perform(self, call: Call, kind: type[P], work: Callable[[Transaction], P]) -> P:
+        """Perform a command; that old outcomes stayed is said only when the command itself did not fail."""
+        done = self._outcomes.perform(call, kind, work)
+        error, self._not_forgotten = self._not_forgotten, None
+        if error is not None:
             log.warning("Old outcomes could not be removed: %s", error)
+        return done
 
     def _signing(self) -> Cursors:
         if self._cursors is None:
