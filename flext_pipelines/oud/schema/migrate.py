@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import TYPE_CHECKING
 
 from flext_pipelines.errors import InternalError, SchemaSyntaxError
@@ -21,7 +21,7 @@ from flext_pipelines.oud.schema.drafts import Book, Draft
 from flext_pipelines.oud.schema.elements import CLASS_KINDS, AttributeType, ClassKind, ObjectClass, write_definition
 from flext_pipelines.oud.schema.findings import Finding, Severity
 from flext_pipelines.oud.schema.matching import fix_equality
-from flext_pipelines.oud.schema.reading import OidSchema, read_all
+from flext_pipelines.oud.schema.reading import Fault, OidSchema, read_all
 from flext_pipelines.oud.schema.scanner import NUMERIC_OID
 from flext_pipelines.oud.schema.spelling import fix_spelling
 from flext_pipelines.oud.schema.target import TargetSchema, target_schema
@@ -211,7 +211,7 @@ def _tell_unread(schema: OidSchema, book: Book) -> None:
     for fault in schema.faults:
         what = "the record is left out" if fault.kind is None else "the definition is left out"
         book.findings.append(
-            Finding("error", fault.line, fault.kind, "", "", "syntax", fault.error.reason, what, fault.column)
+            Finding("error", fault.line, fault.kind, "", "", "syntax", _placed(fault), what, fault.column)
         )
     for name, lines in schema.not_read.items():
         book.findings.append(
@@ -231,7 +231,7 @@ def _tell_unread(schema: OidSchema, book: Book) -> None:
         book.findings.append(Finding("info", last, None, "", "", "ends-mid-line", told, "compare it with the source"))
     if not schema.definitions and not schema.faults:
         book.findings.append(
-            Finding("error", 1, None, "", "", "empty", f"{schema.file} defines nothing",
+            Finding("error", 1, None, "", "", "empty", f"{PurePath(schema.file).name} defines nothing",
                     "nothing is written; name an export of cn=subschemasubentry")
         )  # fmt: skip
 
@@ -241,8 +241,14 @@ def _tell_unknown(target: TargetSchema, book: Book) -> None:
     for fault in target.faults:
         unknown = "not known to be the target's; if the source has it too, take it out of the result"
         book.findings.append(
-            Finding("error", fault.line, fault.kind, "", "", "target", fault.error.reason, unknown, fault.column)
+            Finding("error", fault.line, fault.kind, "", "", "target", _placed(fault), unknown, fault.column)
         )
+
+
+def _placed(fault: Fault) -> str:
+    """What is wrong, with the name of the file and no folder: a report is the same wherever the file lies."""
+    file = str(fault.error.details.get("file", ""))
+    return fault.error.reason.replace(f"{file}:", f"{PurePath(file).name}:", 1) if file else fault.error.reason
 
 
 def _tell_oracles(drafts: list[Draft], book: Book) -> None:

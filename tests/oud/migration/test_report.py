@@ -115,3 +115,19 @@ def test_a_clean_migration_needs_nobody(tmp_path: Path) -> None:
     assert "Nothing needs a person." in (tmp_path / "out" / "report.html").read_text()
     assert "global-aci" in {caution.code for caution in report.warnings}
     assert any("dsconfig" in step for caution in report.warnings for step in caution.steps)
+
+
+def test_the_report_does_not_depend_on_where_the_files_lie(tmp_path: Path) -> None:
+    """A fault of the schema is told with the file's name and no folder, so that the same input gives the same bytes."""
+    pages = []
+    for place in ("here", "there"):
+        folder = tmp_path / place
+        folder.mkdir()
+        schema = folder / "schema.ldif"
+        schema.write_text("dn: cn=subschemasubentry\nobjectclasses: ( 1.2.3.4 NAME 'broken' SUP top\n")
+        migrated(folder, [domain()], schema_file=schema)
+        pages.append((folder / "out" / "report.json").read_text())
+
+    assert pages[0] == pages[1]
+    assert "schema.ldif:2: objectClass" in pages[0]
+    assert str(tmp_path) not in pages[0]
