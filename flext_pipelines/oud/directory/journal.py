@@ -15,6 +15,7 @@ import fcntl
 import hashlib
 import json
 import os
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import IO, Any, NamedTuple
@@ -26,11 +27,13 @@ from flext_pipelines.errors import (
     NotFoundError,
     StorageFullError,
     UnavailableError,
+    UsageError,
 )
 
 FORMAT = "flext-oud-load 1"
 _BLOCK = 1 << 20
 _NO_ROOM = {28, 122, 27}
+_REJECTED = re.compile(rb"(?:version: 1\n+)?# rejected: line ")
 
 
 class Place(NamedTuple):
@@ -138,16 +141,24 @@ def described(path: Path) -> LoadedFile:
 
     Raises:
         NotFoundError: There is none.
+        UsageError: It holds what a migration rejected: as OID had it, with passwords that a server would misread.
         UnavailableError: It cannot be read.
     """
     digest, size = hashlib.sha256(), 0
     try:
         with path.open("rb", buffering=0) as file:
             while block := file.read(_BLOCK):
+                if not size and _REJECTED.match(block):
+                    raise UsageError(
+                        f"{path} holds the records that a migration rejected",
+                        "Leave it out: 0[1-4]-*.ldif are the files of a result that are loaded", {"file": str(path)},
+                    )  # fmt: skip
                 digest.update(block)
                 size += len(block)
-    except (FileNotFoundError, IsADirectoryError):
+    except FileNotFoundError:
         raise NotFoundError(f"There is no file {path}", "Check the path", {"file": str(path)}) from None
+    except IsADirectoryError:
+        raise NotFoundError(f"{path} is a folder", "Name its files", {"file": str(path)}) from None
     except OSError as error:
         raise UnavailableError(f"{path} cannot be read: {error.strerror}", "Check the file") from error
     return LoadedFile(str(path), size, digest.hexdigest())

@@ -94,7 +94,8 @@ def load(
     """
     began = time.monotonic()
     described_files = [described(path) for path in files]
-    rejects = rejects or journal.with_name(f"{journal.stem}.rejects.ldif")
+    # No .ldif at its end: `*.ldif` in the same command would name it as a file to load when the load goes on.
+    rejects = rejects or journal.with_name(f"{journal.stem}.rejects")
     with open_journal(journal, url=target.url, policy=policy, files=described_files) as opened:
         if opened.state is not None and opened.state.done:
             return _report(opened.state.counts, target, policy, files, rejects, opened, began)

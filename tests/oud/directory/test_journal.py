@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from flext_pipelines.errors import AlreadyRunningError, ConflictError, DataDamagedError, NotFoundError
+from flext_pipelines.errors import AlreadyRunningError, ConflictError, DataDamagedError, NotFoundError, UsageError
 from flext_pipelines.oud.directory.journal import LoadedFile, Place, State, described, open_journal
 
 FILES = [LoadedFile("a.ldif", 10, "00"), LoadedFile("b.ldif", 20, "11")]
@@ -105,3 +105,19 @@ def test_a_file_is_known_by_its_content(tmp_path: Path) -> None:
     assert described(path)[1:] == (3, "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad")
     with pytest.raises(NotFoundError, match=r"none\.ldif"):
         described(tmp_path / "none.ldif")
+
+
+@pytest.mark.parametrize("head", ["", "version: 1\n\n"])
+def test_what_a_migration_rejected_is_not_loaded(tmp_path: Path, head: str) -> None:
+    """`*.ldif` in a result names its rejects, too: raw records, with passwords that a server would misread."""
+    path = tmp_path / "05-rejected-0001.ldif"
+    path.write_text(f"{head}# rejected: line 7: orphan: nothing is above it\ndn: cn=x\nuserpassword: {{MD4}}xx\n")
+
+    with pytest.raises(UsageError, match="that a migration rejected"):
+        described(path)
+
+
+def test_a_folder_among_the_files_is_called_one(tmp_path: Path) -> None:
+    """It is there, so that "no file" would send people looking for a typing error."""
+    with pytest.raises(NotFoundError, match="is a folder"):
+        described(tmp_path)
