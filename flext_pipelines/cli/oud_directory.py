@@ -67,7 +67,8 @@ def _typed_password(payload: dict[str, object]) -> str | None:
     return typed
 
 
-def _show_load(answer: object) -> None:
+def show_load(answer: object) -> None:
+    """What a load came to."""
     one = cast("LoadReport", answer)
     output.fields(
         {
@@ -93,7 +94,8 @@ def _show_load(answer: object) -> None:
     )
 
 
-def _show_verification(answer: object) -> None:
+def show_verification(answer: object) -> None:
+    """What differs, and how much was compared."""
     one = cast("VerifyReport", answer)
     for finding in one.findings[:_MOST_SHOWN]:
         name = f" {finding.attribute}" if finding.attribute else ""
@@ -128,7 +130,8 @@ def _show_verification(answer: object) -> None:
             click.echo(f"{click.style('note', fg='cyan')}  {note}")
 
 
-def _show_diagnosis(answer: object) -> None:
+def show_diagnosis(answer: object) -> None:
+    """A server and what was found on it."""
     one = cast("DirectoryDiagnosis", answer)
     colours = {"error": "red", "warning": "yellow", "info": "cyan"}
     output.fields({"server": one.url, "product": one.product, "suffixes": one.naming_contexts})
@@ -139,27 +142,27 @@ def _show_diagnosis(answer: object) -> None:
 
 
 load = _directory_command(
-    "oud.LoadDirectory", "load", _show_load,
+    "oud.LoadDirectory", "load", show_load,
     lambda answer: _PERSON_NEEDED if cast("LoadReport", answer).rejected else 0,
     examples=(
-        "flext oud load out/*.ldif --to ldaps://oud.example.com:1636 --bind-dn 'cn=Directory Manager'",
-        "flext oud load out/*.ldif --to ldap://localhost:1389 --bind-dn cn=admin --policy update",
+        "flext oud load out/00-schema/*.ldif out/0[1-4]-*.ldif --to ldaps://oud:1636 --bind-dn 'cn=Directory Manager'",
+        "flext oud load out/0[1-4]-*.ldif --to ldap://localhost:1389 --bind-dn cn=admin --policy update",
     ),
 )  # fmt: skip
 
 verify = _directory_command(
-    "oud.VerifyDirectory", "verify", _show_verification,
+    "oud.VerifyDirectory", "verify", show_verification,
     lambda answer: 0 if cast("VerifyReport", answer).equal else _PERSON_NEEDED,
     examples=(
-        "flext oud verify out/*.ldif --to ldaps://oud.example.com:1636 --bind-dn 'cn=Directory Manager'",
-        "flext oud verify out/*.ldif --to ldap://localhost:1389 --bind-dn cn=admin --effective-rights 100 --json",
+        "flext oud verify out/0[1-4]-*.ldif --to ldaps://oud.example.com:1636 --bind-dn 'cn=Directory Manager'",
+        "flext oud verify out/0[1-4]-*.ldif --to ldap://localhost:1389 --bind-dn cn=admin --effective-rights 100",
     ),
 )  # fmt: skip
 
 diagnose = _directory_command(
-    "oud.DiagnoseDirectory", "diagnose", _show_diagnosis,
+    "oud.DiagnoseDirectory", "diagnose", show_diagnosis,
     lambda answer: _PERSON_NEEDED if any(
         one.severity == "error" for one in cast("DirectoryDiagnosis", answer).findings
     ) else 0,
-    examples=("flext oud diagnose out/*.ldif --to ldaps://oud.example.com:1636 --bind-dn 'cn=Directory Manager'",),
+    examples=("flext oud diagnose out/0[1-4]-*.ldif --to ldaps://oud:1636 --bind-dn 'cn=Directory Manager'",),
 )  # fmt: skip

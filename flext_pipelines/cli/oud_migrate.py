@@ -11,6 +11,7 @@ import click
 
 from flext_pipelines.cli import output
 from flext_pipelines.cli.options import command_for
+from flext_pipelines.cli.oud_directory import show_diagnosis, show_load, show_verification
 from flext_pipelines.cli.performing import perform
 from flext_pipelines.cli.session import json_option
 from flext_pipelines.commands import registry
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from flext_pipelines.commands.oud.migration import MigrationStatus
-    from flext_pipelines.oud.directory.reports import LoadReport, VerifyReport
+    from flext_pipelines.oud.directory.reports import DirectoryDiagnosis, LoadReport, VerifyReport
     from flext_pipelines.oud.migration.judge import Judgement
     from flext_pipelines.oud.migration.one_file import Transformed
     from flext_pipelines.oud.migration.outcome import Migration
@@ -40,7 +41,9 @@ _MOST_SHOWN = 30
 @click.option("--target-base", help="Another name for the base in the new directory.")
 @click.option("--root-policy", help="LDIF with the root DSE's orclaci values, which no subtree export holds.")
 @click.option("--rules", help="YAML file with rules over the built-in ones.")
-@click.option("--flavour", type=click.Choice(["oud", "389"]), default="oud", help="Dialect of the aci values.")
+@click.option(
+    "--flavour", type=click.Choice(["oud", "389"]), default="oud", help="Dialect of the aci values.  [default: oud]"
+)
 @click.option("--ssf", type=int, help="Security strength that stands for OID's SSL bind modes.  [default: 1]")
 @click.option("--workers", type=int, help="Processes that read and transform.  [default: 1]")
 @click.option("--file-megabytes", type=int, help="Size of a numbered file.  [default: 256]")
@@ -72,9 +75,11 @@ def migrate(export: str, as_json: bool, diagnose: bool, here: bool, **given: obj
       flext oud migrate export.ldif --base-dn dc=example,dc=com --out result --root-policy root.ldif --from acls
       flext oud migrate export.ldif --base-dn dc=example,dc=com --out result --to ldaps://oud:1636 --bind-dn cn=admin
     """
+    from pathlib import Path
+
     from flext_pipelines.errors import UsageError
 
-    fields = {name: value for name, value in given.items() if value not in (None, False)}
+    fields = {name: value for name, value in given.items() if value is not None and value is not False}
     server: dict[str, object] = {
         name: fields.pop(name) for name in ("to", "bind_dn", "bind_password_file", "start_tls") if name in fields
     }
@@ -82,10 +87,14 @@ def migrate(export: str, as_json: bool, diagnose: bool, here: bool, **given: obj
     fields = {names.get(name, name): value for name, value in fields.items()} | {"input_file": export}
     if server and "to" not in server:
         raise UsageError("--bind-dn, --bind-password-file and --start-tls go with --to", "Name the server")
+    if "bind_password_file" in server:  # the run that loads may be performed elsewhere
+        server["bind_password_file"] = str(Path(str(server["bind_password_file"])).absolute())
     if diagnose:
         return _diagnose(fields, server, as_json=as_json)
     if "output_dir" not in fields:
         raise UsageError("--out is missing", "Name the folder of the result, or add --diagnose to write nothing")
+    if server:  # a password that is wrong or missing is told before the work, and not hours later
+        _ask("oud.DiagnoseDirectory", server, as_json=as_json)
     made = cast("Migration", _perform(fields, here=here, as_json=as_json))
     answers: dict[str, object] = {"migration": made}
     needs = bool(made.needs)
@@ -120,17 +129,20 @@ def _diagnose(fields: Mapping[str, object], server: Mapping[str, object], *, as_
     without = {"output_dir", "merge_aci", "drop_dangling", "version_line", "file_megabytes", "ssf", "replace"}
     without |= {"from_phase", "to_phase"}
     asked = {name: value for name, value in fields.items() if name not in without}
+    found = cast("DirectoryDiagnosis", _ask("oud.DiagnoseDirectory", server, as_json=as_json)) if server else None
     report = cast("Report", _ask("oud.DiagnoseOUDData", asked, as_json=as_json))
     answers: dict[str, object] = {"report": report}
     needs = not report.clean
-    if server:
-        answers["server"] = found = _ask("oud.DiagnoseDirectory", server, as_json=as_json)
+    if not as_json:
+        show_report(report)
+    if found is not None:
+        answers["server"] = found
+        needs = needs or any(one.severity == "error" for one in found.findings)
         if not as_json:
-            output.print_json(found)
+            click.echo("")
+            show_diagnosis(found)
     if as_json:
         output.print_json(answers if server else report)
-    else:
-        show_report(report)
     return NEEDS_A_PERSON if needs else 0
 
 
@@ -138,20 +150,28 @@ def _load(made: Migration, server: Mapping[str, object], answers: dict[str, obje
     """Load the server and compare it; whether that needs a person."""
     from pathlib import Path
 
-    folder = Path(made.out)
+    from flext_pipelines.errors import FlextError
+
+    folder = Path(made.out).absolute()
     found = [*folder.glob("00-schema/*.ldif"), *(path for path in folder.glob("0[1-4]-*.ldif"))]
     files = [str(path) for path in sorted(found)]
     journal = str(folder / ".migration" / "load.journal")
-    loaded = cast(
-        "LoadReport", _ask("oud.LoadDirectory", {**server, "files": files, "journal": journal}, as_json=as_json)
-    )
+    try:
+        loaded = cast(
+            "LoadReport", _ask("oud.LoadDirectory", {**server, "files": files, "journal": journal}, as_json=as_json)
+        )
+    except FlextError:
+        click.echo(f"The result is whole: {made.out}. The same command with `--from report` loads on from where it "
+                   f"stopped; to load otherwise, `flext oud load` with `--journal {journal}`", err=True)  # fmt: skip
+        raise
+    if not as_json:
+        click.echo("")
+        show_load(loaded)
     verified = cast("VerifyReport", _ask("oud.VerifyDirectory", {**server, "files": files}, as_json=as_json))
     answers |= {"load": loaded, "verify": verified}
     if not as_json:
-        output.fields(
-            {"loaded": loaded.url, "records": loaded.read, "refused": loaded.rejected, "compared": verified.expected,
-             "the same": verified.same, "different": verified.different, "missing": verified.missing}
-        )  # fmt: skip
+        click.echo("")
+        show_verification(verified)
     return bool(loaded.rejected or not verified.equal)
 
 
@@ -161,11 +181,14 @@ def show_migration(made: Migration) -> None:
     output.table("", ("phase", "files", "records", "bytes", "seconds"), rows, empty="Nothing was performed.")
     if made.counters is not None:
         output.fields(made.counters.model_dump())
-    _show_lists(made.needs, made.warnings)
-    if made.report:
+    if made.complete:
+        _show_lists(made.needs, made.warnings)
         click.echo(f"\nThe report: {made.report}")
-    elif not made.complete:
-        click.echo(f"\nNot whole yet; go on with --from. Nothing is in {made.out} before.")
+    else:
+        click.echo(
+            f"\nNot whole yet: go on with --from. What needs a person is known at the end; until then nothing is in "
+            f"{made.out}."
+        )
 
 
 def _show_lists(needs: Sequence[Need], warnings: Sequence[Caution]) -> None:

@@ -236,6 +236,51 @@ def test_a_stream_is_transformed_at_the_shell(tmp_path: Path) -> None:
     assert "5 read, 1 rejected, 0 excluded" in ran.stderr
 
 
+@pytest.mark.parametrize("option", ["--workers", "--file-megabytes"])
+def test_a_zero_is_an_answer_and_not_an_option_left_out(tmp_path: Path, option: str) -> None:
+    """Nobody who asks for no worker gets one in silence."""
+    export = write(tmp_path / "e.ldif", RECORDS)
+    words = ("oud", "migrate", str(export), "--base-dn", BASE, "--here", "--out", str(tmp_path / "out"), option, "0")
+
+    with pytest.raises(InvalidMessageError, match="greater than or equal to 1"):
+        call(*words, home=tmp_path / "home")
+
+
+def test_a_proof_that_nobody_wants_is_not_made(tmp_path: Path) -> None:
+    """`--probes 0` asks nothing."""
+    export = write(tmp_path / "e.ldif", RECORDS)
+
+    call("oud", "migrate", str(export), "--base-dn", BASE, "--here", "--out", str(tmp_path / "out"), "--probes", "0",
+         home=tmp_path / "home")  # fmt: skip
+
+    assert json.loads((tmp_path / "out" / "report.json").read_bytes())["proof"]["probes"] == 0
+
+
+def test_a_part_of_a_migration_promises_nothing(tmp_path: Path) -> None:
+    """Whether something needs a person is not said before the end."""
+    export = write(tmp_path / "e.ldif", [*RECORDS, "dn: x"])
+
+    code, text = call("oud", "migrate", str(export), "--base-dn", BASE, "--here", "--out", str(tmp_path / "out"),
+                      "--until", "users", home=tmp_path / "home")  # fmt: skip
+
+    assert code == 0
+    assert "Not whole yet" in text
+    assert "Nothing needs a person" not in text
+
+
+@pytest.mark.parametrize("more", [("--out", "out"), ("--diagnose",)])
+def test_a_missing_password_is_told_before_the_work(tmp_path: Path, more: tuple[str, ...]) -> None:
+    """A migration that could not be loaded at its end does not begin."""
+    export = write(tmp_path / "e.ldif", RECORDS)
+    words = [str(tmp_path / one) if one == "out" else one for one in more]
+
+    with pytest.raises(UsageError, match="has no password"):
+        call("oud", "migrate", str(export), "--base-dn", BASE, "--here", *words, "--to", "ldap://127.0.0.1:1",
+             "--bind-dn", "cn=admin", home=tmp_path / "home")  # fmt: skip
+
+    assert not (tmp_path / "out").exists()
+
+
 @pytest.mark.process
 def test_a_rejected_record_of_one_file_shows_in_the_exit_code(tmp_path: Path) -> None:
     """A transformation that leaves records behind ends with 2, one that does not with 0."""
