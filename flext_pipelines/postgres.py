@@ -11,7 +11,7 @@ on it gives the statement that was refused.
 Sessions keep what they have prepared: a pooler that lends a server connection for one transaction only must translate
 the names (PgBouncer does, where its ``max_prepared_statements`` is not 0).
 
-What belongs here: sending, and reading answers. What does not: any statement, and what an error means.
+What belongs here: sending, reading answers, settings of sessions. What does not: any statement, what an error means.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from psycopg import Connection, Error
     from psycopg.pq.abc import PGconn, PGresult
-    from sqlalchemy import ClauseElement
+    from sqlalchemy import URL, ClauseElement
 
     Values = Sequence[bytes | bytearray | memoryview | None]
 
@@ -40,6 +40,18 @@ _UNPREPARED = "26000"
 _UNFIT = "0A000"
 """A prepared statement's answer would have other types than when it was prepared: a table was changed meanwhile."""
 _CANCEL_SECONDS = 2.0
+
+
+def session_options(url: URL, ours: Mapping[str, object]) -> str:
+    """The ``options`` with which libpq opens a session: ours, then those of the URL, which win.
+
+    Whoever waited for a row goes on with what it is then: a stricter isolation, as a database may have it by default,
+    would refuse him instead.
+    """
+    named = " ".join(f"-c {name}={value}" for name, value in ours.items())
+    theirs = url.query.get("options", ())
+    given = (theirs,) if isinstance(theirs, str) else theirs
+    return " ".join((named, r"-c default_transaction_isolation=read\ committed", *given))
 
 
 class Numbered(NamedTuple):

@@ -14,8 +14,11 @@ import psycopg
 import pytest
 import sqlalchemy as sa
 from psycopg.pq import TransactionStatus
+from pydantic import SecretStr
 
+from flext_pipelines.control.opening import make_engine
 from flext_pipelines.postgres import Pipelined, numbered
+from flext_pipelines.wms.engine import open_engine
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -152,6 +155,22 @@ def test_statements_that_were_forgotten_are_prepared_anew(
     session.send(ADD, row(2))
     session.commit()
     assert count(connection) == 2
+
+
+@pytest.mark.parametrize("owner", ["control", "wms"])
+def test_settings_in_the_url_are_kept(postgres: PostgresServer, owner: str) -> None:
+    """A schema that somebody chose with ``options`` is used, next to the settings of ours; both may be of two words."""
+    url = f"{postgres.url('postgres')}?options=-c%20search_path%3Dmine,%5C%20yours%20-cwork_mem%3D2MB"
+    engine = make_engine(url, 7) if owner == "control" else open_engine(SecretStr(url))
+
+    with engine.connect() as connection:
+        shown = [
+            connection.exec_driver_sql(f"SHOW {name}").scalar()
+            for name in ("search_path", "work_mem", "lock_timeout", "transaction_isolation")
+        ]
+
+    assert shown == ["mine, yours", "2MB", {"control": "7s", "wms": "30s"}[owner], "read committed"]
+    engine.dispose()
 
 
 def test_what_was_prepared_before_the_refusal_stays_known(

@@ -5,14 +5,19 @@ from __future__ import annotations
 import json
 import logging
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
+import psycopg
+import psycopg.sql
 import pytest
 import sqlalchemy as sa
+from pydantic import SecretStr
 
 from flext_pipelines.control.audit import AuditTrail
 from flext_pipelines.control.chain import FIELDS, FindingKind, row_hash
+from flext_pipelines.control.engine import ControlDatabase
 from flext_pipelines.control.entries import AuditFilter, AuditPage
 from flext_pipelines.control.processes import this_process
 from flext_pipelines.control.tables import audit
@@ -21,8 +26,6 @@ from tests.control import worker
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-    from flext_pipelines.control.engine import ControlDatabase
 
 
 def begin(trail: AuditTrail, **values: str | None) -> int:
@@ -112,6 +115,24 @@ def test_threads_keep_one_chain(control: ControlDatabase) -> None:
 
     report = trail.verify()
     assert (report.intact, report.rows, report.unfinished) == (True, 200, 0)
+
+
+@pytest.mark.postgres
+@pytest.mark.parametrize("isolation", ["repeatable read", "serializable"])
+def test_a_stricter_database_refuses_nobody_his_row(postgres_url: str, isolation: str) -> None:
+    """Writers wait for each other whatever the database's default isolation is."""
+    with psycopg.connect(postgres_url, autocommit=True) as administrator:
+        name = psycopg.sql.Identifier(administrator.info.dbname)
+        setting = psycopg.sql.SQL("ALTER DATABASE {} SET default_transaction_isolation = {}")
+        administrator.execute(setting.format(name, psycopg.sql.Literal(isolation)))
+    control = ControlDatabase(SecretStr(postgres_url))
+    trail = AuditTrail(control)
+
+    with ThreadPoolExecutor(4) as threads:
+        list(threads.map(lambda _: write(trail, 10), range(4)))
+
+    assert (trail.verify().intact, trail.verify().rows) == (True, 80)
+    control.close()
 
 
 @pytest.mark.process

@@ -9,6 +9,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING
 
 import psycopg
+import psycopg.sql
 import pytest
 from pydantic import SecretStr
 
@@ -243,6 +244,27 @@ def test_sessions_that_were_ended_meanwhile_are_replaced(postgres_url: str) -> N
             warehouse.put("PUMP", "A1", 1)
 
     assert warehouse.stock()[0].on_hand == 2
+    warehouse.close()
+
+
+@pytest.mark.postgres
+def test_a_stricter_database_refuses_no_command(postgres_url: str) -> None:
+    """Commands wait for each other at the rows they lock, whatever the database's default isolation is."""
+    warehouse = Warehouse(SecretStr(postgres_url)).fill()
+    warehouse.put("PUMP", "A1", 1)
+    warehouse.close()
+    with psycopg.connect(postgres_url, autocommit=True) as administrator:
+        name = psycopg.sql.Identifier(administrator.info.dbname)
+        administrator.execute(
+            psycopg.sql.SQL("ALTER DATABASE {} SET default_transaction_isolation = 'repeatable read'").format(name)
+        )
+
+    with ThreadPoolExecutor(5) as threads:
+        list(threads.map(lambda _: warehouse.put("PUMP", "A1", 1), range(100)))
+
+    with warehouse.engine.connect() as connection:
+        assert connection.exec_driver_sql("SHOW transaction_isolation").scalar() == "read committed"
+    assert warehouse.stock()[0].on_hand == 101
     warehouse.close()
 
 
