@@ -74,16 +74,18 @@ def _clean_session_environment() -> Iterator[None]:
 
 @pytest.fixture(scope="session", autouse=True)
 def _interrupts_as_at_a_terminal() -> Iterator[None]:
-    """SIGINT is answered as at a terminal, also where a script put the tests into the background.
+    """SIGINT and SIGHUP are answered as at a terminal, also where a script put the tests into the background.
 
-    A shell without job control starts such a process with SIGINT ignored. Dagster's execution in process gives SIGTERM
-    the disposition of SIGINT (1.13.27), and what is ignored is inherited by every process that a test starts.
+    A shell without job control starts such a process with SIGINT ignored, nohup with SIGHUP. Dagster's execution in
+    process gives SIGTERM the disposition of SIGINT (1.13.27), and what is ignored is inherited by every process that a
+    test starts.
     """
-    before = signal.getsignal(signal.SIGINT)
-    if before is signal.SIG_IGN:
-        signal.signal(signal.SIGINT, signal.default_int_handler)
+    ignored = [one for one in (signal.SIGINT, signal.SIGHUP) if signal.getsignal(one) is signal.SIG_IGN]
+    for number in ignored:
+        signal.signal(number, signal.default_int_handler if number is signal.SIGINT else signal.SIG_DFL)
     yield
-    signal.signal(signal.SIGINT, before)
+    for number in ignored:
+        signal.signal(number, signal.SIG_IGN)
 
 
 @pytest.fixture(autouse=True)

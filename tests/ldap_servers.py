@@ -92,6 +92,7 @@ class Ds389:
     def __init__(self, port: int, password: str, process: subprocess.Popen[bytes], command: list[str]) -> None:
         self.port, self.password, self.process = port, password, process
         self._command = command
+        self._own: frozenset[tuple[str, str]] = frozenset()
 
     @property
     def url(self) -> str:
@@ -134,7 +135,7 @@ class Ds389:
         return self.search(attributes, options=("-E", f"!{GET_EFFECTIVE_RIGHTS}=:dn:{subject}"))
 
     def clear(self) -> None:
-        """Remove every entry but the one of the suffix, which is left as the server's setup made it."""
+        """Leave the schema and the entry of the suffix as the server's setup made them, and no other entry."""
         listed = self.run("ldapsearch", "-LLL", "-o", "ldif-wrap=no", "-b", SUFFIX, "-s", "one", "1.1")
         for encoded, dn in re.findall(r"^dn:(:?) (.+)$", listed, re.MULTILINE):
             self.run("ldapdelete", "-r", base64.b64decode(dn).decode() if encoded else dn)
@@ -143,6 +144,26 @@ class Ds389:
         self.modify(
             f"dn: {SUFFIX}\nchangetype: modify\n{emptied}replace: objectClass\nobjectClass: top\nobjectClass: domain\n"
         )
+        came = [found for found in self.definitions() if found not in self._own]
+        for _ in came:  # one may stand on another: what cannot go yet goes in a later turn
+            changes = "".join(f"dn: cn=schema\nchangetype: modify\ndelete: {name}\n{line}\n\n" for name, line in came)
+            with suppress(Refused):
+                self.run("ldapmodify", "-c", ldif=changes)
+            came = [found for found in self.definitions() if found not in self._own]
+            if not came:
+                break
+        assert not came, came
+
+    def definitions(self) -> list[tuple[str, str]]:
+        """Its attribute types and classes, the latest first: the attribute of ``cn=schema``, and the line of LDIF."""
+        words = ("ldapsearch", "-LLL", "-o", "ldif-wrap=no", "-b", "cn=schema", "-s", "base")
+        lines = self.run(*words, "objectClasses", "attributeTypes").splitlines()
+        found = [(line.partition(":")[0], line) for line in lines]
+        return [one for one in reversed(found) if one[0] in {"objectClasses", "attributeTypes"}]
+
+    def note_schema(self) -> None:
+        """Its schema of now is its own."""
+        self._own = frozenset(self.definitions())
 
     def restart(self) -> None:
         """Start it again on the port and the data that it had, after it ended."""
@@ -222,6 +243,7 @@ def ds389_server() -> Iterator[Ds389]:
         server = Ds389(port, password, _started(command), command)
         try:
             _wait(server)
+            server.note_schema()
             yield server
         finally:
             server.stop()

@@ -55,12 +55,22 @@ def cut(path: Path, count: int) -> list[Part]:
     return [Part(number, path, span) for number, span in enumerate(spans(path, count))]
 
 
+OTHERS: set[int] = set()
+"""Processes that this one had before a test: servers that other tests share."""
+
+
+@pytest.fixture(autouse=True)
+def _others() -> None:
+    OTHERS.clear()
+    OTHERS.update(children())
+
+
 def children() -> set[int]:
-    """Living processes of this one, but for the tracker that multiprocessing keeps."""
+    """Living processes that a test started, but for the tracker that multiprocessing keeps."""
     return {
-        child.pid for child in psutil.Process().children(recursive=True)
+        child.pid for child in psutil.Process().children()
         if child.status() != psutil.STATUS_ZOMBIE and "resource_tracker" not in " ".join(child.cmdline())
-    }  # fmt: skip
+    } - OTHERS  # fmt: skip
 
 
 @pytest.mark.usefixtures("started")
