@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import pty
+import re
 import subprocess
 import sys
 import time
@@ -13,10 +14,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from click.testing import CliRunner, Result
 
+from flext_pipelines.cli.main import flext as flext_group
+from flext_pipelines.errors import FlextError
 from tests.ldap_servers import SUFFIX, LdapServerMissingError, Slapd, slapd_server
 from tests.oud.conftest import missing
 from tests.oud.directory.sample import write_files
+from tests.oud.migration.exports import domain, person, unit, write
 
 if TYPE_CHECKING:
     from tests.cli.conftest import Shell
@@ -134,3 +139,39 @@ def test_each_command_shows_how_it_is_called(flext: Shell) -> None:
         assert f"flext oud {verb} out/*.ldif --to ldaps://" in answer.out
         assert "--bind-password-file" in answer.out
         assert "--bind-password TEXT" not in answer.out
+
+
+def migrating(folder: Path, server: Slapd, *more: str) -> Result:
+    """A migration of three records that loads the server, with what people see of it."""
+    (folder / "secret").write_text(server.password)
+    write(folder / "export.ldif", [domain(), unit("ou=a"), person("ann", f"ou=a,{SUFFIX}")])
+    words = [
+        "oud", "migrate", str(folder / "export.ldif"), "--base-dn", SUFFIX, "--here", "--to", server.url, "--bind-dn",
+        server.root_dn, "--bind-password-file", str(folder / "secret"), *more,
+    ]  # fmt: skip
+    return CliRunner(env={"FLEXT_HOME": str(folder / "home")}).invoke(flext_group, words, standalone_mode=False)
+
+
+@pytest.mark.ldap
+@pytest.mark.process
+def test_a_migration_that_could_not_load_goes_on_with_loading(slapd: Slapd, tmp_path: Path) -> None:
+    """The result stays, the command that goes on is named, and it loads without making anything anew."""
+    out = str(tmp_path / "out")
+    slapd.configure("readonly on")
+    slapd.stop()
+    slapd.restart()
+
+    looked = migrating(tmp_path, slapd, "--diagnose")
+    failed = migrating(tmp_path, slapd, "--out", out)
+    slapd.configure()
+    slapd.stop()
+    slapd.restart()
+    loaded = migrating(tmp_path, slapd, "--out", out, "--from", "report")
+
+    assert "OpenLDAP" in looked.stdout
+    assert looked.exception is None, looked.output
+    assert isinstance(failed.exception, FlextError)
+    assert "`--from report` loads on" in failed.stderr
+    assert loaded.exception is None, loaded.output
+    assert re.search(r"^added +3$", loaded.stdout, re.MULTILINE)
+    assert re.search(r"^same +3$", loaded.stdout, re.MULTILINE)
