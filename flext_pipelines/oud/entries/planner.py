@@ -33,6 +33,10 @@ _MOST_STEPS = 5_000
 _EXACT_RULES = ("caseexact", "octetstring")
 _MOST_MAPPED = 8
 """Values of a map that may tell kinds of entries apart; with more, kinds would be too many."""
+_ACCOUNT_DAYS = {
+    "account-start": "OUD does not keep the account closed until the day that OID does",
+    "account-end": "OUD does not end the account on the day that OID does",
+}
 
 
 class Planner:
@@ -55,6 +59,7 @@ class Planner:
         self._rename = {old.lower(): new for old, new in rules.attributes.rename.items()}
         self._values = {name.lower(): rule for name, rule in rules.values.items()}
         self._made_by_rules = {(rule.to or name).lower() for name, rule in rules.values.items()}
+        self._renamed_to = {new.lower() for new in rules.attributes.rename.values()}
         self._passwords = frozenset(name.lower() for name in rules.passwords.attributes)
         self._first_names: dict[str, str] = {}
         self._steps: dict[tuple[bytes, bytes], tuple[Step | None, bool]] = {}
@@ -125,8 +130,8 @@ class Planner:
             draft.drop(line, "access")
         elif why is not None:
             draft.drop(line, why)
-            if why == "account-end":
-                draft.notes.append(Note(why, attribute, "OUD does not end the account on the day that OID does"))
+            if why in _ACCOUNT_DAYS:
+                draft.notes.append(Note(why, attribute, _ACCOUNT_DAYS[why]))
         elif empty and self._rules.attributes.empty != "keep":
             if self._rules.attributes.empty == "reject":
                 draft.refuse("empty-value", f"{attribute} has a value of no length; see attributes.empty")
@@ -239,7 +244,7 @@ class Planner:
             if not line.kept or line.declared or line.attribute == "objectclass":
                 continue
             if view.operational(name):
-                if name not in self._made_by_rules and self._rules.attributes.operational == "drop":
+                if self._rules.attributes.operational == "drop" and not self._wanted(name):
                     draft.drop(line, "server-maintained")
                 continue
             if not view.knows_attribute(name):
@@ -251,6 +256,13 @@ class Planner:
                     draft, line, "not_allowed", self._rules.attributes.not_allowed,
                     self._canonical(name) in naming_attributes,
                 )  # fmt: skip
+
+    def _wanted(self, name: str) -> bool:
+        """Whether rules make an operational attribute, as they may one that the server takes."""
+        if name in self._made_by_rules:
+            return True
+        facts = self._view.attribute(name)
+        return name in self._renamed_to and facts is not None and not facts.no_user_modification
 
     def _refused_attribute(
         self, draft: Draft, line: Line, which: Literal["unknown", "not_allowed"], rule: str, names_entry: bool

@@ -359,8 +359,19 @@ def test_sizes_have_limits(migration: Make) -> None:
     assert codes(migration("limits: {entry_bytes: null, value_bytes: null}").person(long)) == []
 
 
-def test_an_end_date_is_said(migration: Make) -> None:
-    """OUD ends no account on a day, so that the account would live on unnoticed."""
+def test_the_days_of_an_account_are_said(migration: Make) -> None:
+    """Neither is carried over: the account would be open before its first day, and live on after its last one."""
     kept = migration().person(b"orclactiveenddate: 20100101000000z\norclactivestartdate: 20090101000000z\n")
 
-    assert codes(kept) == ["account-end"]
+    assert codes(kept) == ["account-end", "account-start"]
+
+
+def test_an_end_date_is_carried_over_where_a_site_says_so(migration: Make) -> None:
+    """An attribute that servers maintain is written where a rule renames to it, in its syntax, if they take it."""
+    site = "attributes: {drop: {account-end: []}, rename: {orclactiveenddate: ds-pwp-account-expiration-time}}"
+    kept = migration(site).person(b"orclactiveenddate: 20100101000000z\n")
+    refused = migration("attributes: {rename: {orclx: entryuuid}}").person(b"orclx: 1\n")
+
+    assert attributes(kept)[b"ds-pwp-account-expiration-time"] == [b"20100101000000Z"]
+    assert codes(kept) == []
+    assert b"entryuuid" not in attributes(refused)
