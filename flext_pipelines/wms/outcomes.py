@@ -113,6 +113,15 @@ class Outcomes:
             FlextError: What the work refuses; nothing was done.
         """
         turns = _Turns(self._patience)
+        try:
+            return self._in_turns(call, answer_type, work, turns)
+        except KeyboardInterrupt:
+            if turns.in_doubt:
+                told = "%s was interrupted at its commit: `flext wms outcome` with the key %s tells what came of it"
+                log.warning(told, call.command, call.key)
+            raise
+
+    def _in_turns(self, call: Call, answer_type: type[P], work: Callable[[Transaction], P], turns: _Turns) -> P:
         while True:
             transaction: Transaction | None = None
             try:
@@ -125,6 +134,9 @@ class Outcomes:
                 self._fetch_numbers(missing.count)
             except SendAgainError:
                 turns.restart()
+            except KeyboardInterrupt:
+                turns.in_doubt |= transaction is not None and transaction.committing
+                raise
             except foreign(self._database.engine) as error:
                 told = verdict(error)
                 if told.duplicate:  # of our key, or of a row of the work: then nothing is kept under the key
@@ -215,7 +227,11 @@ class Outcomes:
 
 
 class _Turns:
-    """How often, and after which pauses, a transaction is sent again."""
+    """How often, and after which pauses, a transaction is sent again.
+
+    Attributes:
+        in_doubt: A COMMIT was sent, and its answer did not come.
+    """
 
     def __init__(self, patience: float) -> None:
         self._patience = patience

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import re
+import signal
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -194,6 +197,44 @@ def test_a_doubt_stays_one_where_the_database_goes_while_it_is_asked(relayed: tu
     assert relay.broken == 2
     relay.come_back()
     assert hasty.outcome(OutcomeAsked(key=str(caught.value.details["idempotency_key"]))).performed
+
+
+@pytest.mark.postgres
+def test_an_interrupt_at_the_commit_leaves_the_key(postgres_url: str, caplog: pytest.LogCaptureFixture) -> None:
+    """Whoever presses Ctrl-C then does not know what came of it, and learns under which key the database tells."""
+    warehouse = Warehouse(SecretStr(postgres_url)).fill()
+    warehouse.put("PUMP", "A1", 1)
+    with psycopg.connect(postgres_url, autocommit=True) as administrator:
+        administrator.execute(
+            "CREATE FUNCTION slow() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN PERFORM pg_sleep(60); RETURN NULL; END'"
+        )
+        administrator.execute(
+            "CREATE CONSTRAINT TRIGGER slow AFTER INSERT ON command_outcome DEFERRABLE INITIALLY DEFERRED "
+            "FOR EACH ROW EXECUTE FUNCTION slow()"
+        )
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    pressing = threading.Thread(target=_press_when_asleep, args=(postgres_url,))
+    try:
+        pressing.start()
+        with pytest.raises(KeyboardInterrupt):
+            warehouse.put("PUMP", "A1", 1)
+    finally:
+        signal.signal(signal.SIGINT, before)
+        pressing.join()
+
+    found = re.search(r"auto-[0-9a-f]{32}", caplog.text)
+    assert found
+    assert not warehouse.backend.outcome(OutcomeAsked(key=found[0])).performed
+    warehouse.close()
+
+
+def _press_when_asleep(url: str) -> None:
+    with psycopg.connect(url, autocommit=True) as looking:
+        deadline = time.monotonic() + 20
+        while not looking.execute("SELECT 1 FROM pg_stat_activity WHERE wait_event = 'PgSleep'").fetchone():
+            assert time.monotonic() < deadline, "no transaction came to its commit"
+            time.sleep(0.01)
+    os.kill(os.getpid(), signal.SIGINT)
 
 
 @pytest.mark.postgres
