@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import datetime as dt
 import io
 from typing import TYPE_CHECKING
 
@@ -115,10 +116,52 @@ def test_nothing_to_draw_is_an_empty_plane(landing: LandingZone, stock: DataRefe
 
 
 def test_a_long_axis_is_cut(landing: LandingZone, keep: Callable[[str, pa.Table], DataReference]) -> None:
-    """No picture of a million bars."""
-    many = keep("many", pa.table({"n": list(range(5000)), "v": list(range(5000))}))
+    """No picture of a million bars; its answer says how many values it lacks, and so does the picture."""
+    many = keep("many", pa.table({"n": list(range(5000)), "v": [1] * 5000}))
 
-    assert _draw(landing, many, "SELECT n, v FROM input ORDER BY n").points == MOST_POINTS
+    cut = _draw(landing, many, "SELECT n, v FROM input ORDER BY n")
+    whole = _draw(landing, many, f"SELECT n, v FROM input ORDER BY n LIMIT {MOST_POINTS}")
+
+    assert (cut.points, cut.left_out) == (MOST_POINTS, 5000 - MOST_POINTS)
+    assert (whole.points, whole.left_out) == (MOST_POINTS, 0)
+    assert _rows_of_text_above_the_plane(cut) > 1.5 * _rows_of_text_above_the_plane(whole)
+
+
+def _rows_of_text_above_the_plane(plot: Plot) -> int:
+    """How many rows of pixels are dark above the plane, whose frame is the first row that is dark all along."""
+    dark: np.ndarray = np.all(pixels(plot) < 128, axis=2)
+    frame = int((dark.sum(axis=1) > dark.shape[1] / 2).argmax())
+    return int(dark[:frame].any(axis=1).sum())
+
+
+DAYS = [dt.date(2024, 1, 1) + dt.timedelta(days=number) for number in range(500)]
+
+
+@pytest.mark.parametrize("order", ["ASC", "DESC"])
+@pytest.mark.parametrize(
+    ("axis", "kept"),
+    [
+        ("day", "newest"),
+        ("day + INTERVAL 8 HOUR", "newest"),
+        ("strftime(day, '%Y-%m-%d')", "newest"),
+        ("CASE WHEN epoch(day) % 7 > 0 THEN day END", "newest"),
+        ("strftime(day, 'D%Y-%m-%d')", "first"),
+        ("epoch(day)", "first"),
+    ],
+)
+def test_a_long_series_in_time_keeps_its_newest_end(
+    landing: LandingZone, keep: Callable[[str, pa.Table], DataReference], axis: str, kept: str, order: str
+) -> None:
+    """Whichever way days, times or ISO texts are sorted; of anything else the first are kept."""
+    newest = [int(number >= len(DAYS) - MOST_POINTS) for number in range(len(DAYS))]
+    days = keep("days", pa.table({"day": DAYS, "newest": newest}))
+    query = f"SELECT {axis} AS x, newest FROM input ORDER BY day {order}"
+
+    plot = _draw(landing, days, query)
+
+    drawn = amount(plot, BLUE)
+    assert plot.left_out == len(DAYS) - MOST_POINTS
+    assert (drawn > 10_000) == (kept == "newest" or order == "DESC"), drawn
 
 
 @pytest.mark.parametrize(
