@@ -29,7 +29,7 @@ _REFUSED = 2
 """Exit code when records must be changed first."""
 
 
-@click.command()
+@click.command(short_help="Check an LDIF file, or print its records as JSON lines.")
 @click.argument("file")
 @click.option("--json", "as_json", is_flag=True, help="Print each record as a line of JSON; values are base64.")
 @click.option("--lenient", is_flag=True, help="Go on after a wrong record.")
@@ -89,7 +89,7 @@ def _tell(records: LdifReader, *, as_json: bool) -> None:
     )  # fmt: skip
 
 
-@click.command()
+@click.command(short_help="Compare two LDIF files entry by entry.")
 @click.argument("old")
 @click.argument("new")
 @click.option("--ignore-attribute", multiple=True, help="Leave out this attribute, with every option.")

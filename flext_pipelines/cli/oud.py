@@ -48,7 +48,7 @@ for migration_command in (migrate, report, status, transform, validate):
     oud.add_command(migration_command)
 
 
-@oud.command()
+@oud.command(short_help="Convert access values from standard input to aci values.")
 @click.option("--dn", required=True, help="DN of the entry that holds the values; '' for the root DSE.")
 @click.option(
     "--kind",
@@ -68,8 +68,14 @@ def acl(dn: str, kind: str, flavour: str, suffixes: tuple[str, ...], as_json: bo
     \b
     Examples:
       echo 'access to entry by * (browse)' | flext oud acl --dn cn=users,dc=example,dc=com
-      grep -i ^orclaci export.ldif | flext oud acl --dn dc=example,dc=com --json
+      perl -0pe 's/\\n //g' one-entry.ldif | grep -i -E '^orcl(entrylevel)?aci:' | flext oud acl --dn dc=example,dc=com
     """
+    from flext_pipelines.errors import UsageError
+
+    if not dn.strip() and not suffixes:
+        raise UsageError(
+            "The root DSE's policy is written to suffixes, and none is named", "Name one: --suffix dc=example,dc=com"
+        )
     fields = {"dn": dn, "kind": kind, "flavour": flavour, "suffixes": suffixes}
     answer = cast("ConvertedAcl", _judged("oud.ConvertAcl", fields, as_json=as_json))
     (output.print_json if as_json else _show_acl)(answer)
@@ -88,7 +94,7 @@ def _show_acl(answer: object) -> None:
         click.echo(f"          {part.part}", err=True)
 
 
-@oud.command("aci-check")
+@oud.command("aci-check", short_help="Judge aci values from standard input.")
 @click.option("--dn", help="DN of the entry that holds the values; a target must not lie outside.")
 @flavour_option
 @json_option
@@ -99,7 +105,7 @@ def aci_check(dn: str | None, flavour: str, as_json: bool) -> int:
 
     \b
     Examples:
-      grep ^aci: out.ldif | flext oud aci-check
+      perl -0pe 's/\\n //g' result/04-acls-0001.ldif | grep ^aci: | flext oud aci-check
       flext oud aci-check --flavour 389 --json < values.txt
     """
     fields = {"flavour": flavour} if dn is None else {"flavour": flavour, "dn": dn}

@@ -32,7 +32,7 @@ _PHASES = ("schema", "read", "hierarchy", "users", "groups", "acls", "rejected",
 _MOST_SHOWN = 30
 
 
-@click.command()
+@click.command(short_help="Migrate an OID export to LDIF files that OUD loads, with a report.")
 @click.argument("export")
 @click.option("--base-dn", required=True, help="The subtree that migrates.")
 @click.option("--out", help="Folder of the result; it is there when everything in it is whole.")

@@ -15,7 +15,7 @@ import click
 from flext_pipelines.cli import output
 
 
-@click.command()
+@click.command(short_help="Show or check the rules by which entries are changed.")
 @click.argument("file", required=False, type=click.Path(dir_okay=False, path_type=Path))
 @click.option("--show", "what", flag_value="show", help="Print the rules, with FILE laid over the built-in ones.")
 @click.option("--schema", "what", flag_value="schema", help="Print the JSON Schema of rules files, for editors.")

@@ -20,7 +20,7 @@ _NEEDS_A_PERSON = 2
 """Exit code when definitions are left out that somebody must decide on."""
 
 
-@click.command()
+@click.command(short_help="Judge an OID schema and write what OUD lacks of it.")
 @click.argument("file")
 @click.option("--out", type=click.Path(dir_okay=False), help="Write the target's schema file, 99-user.ldif, here.")
 @click.option(

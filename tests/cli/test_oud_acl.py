@@ -95,6 +95,8 @@ def test_a_value_that_is_no_directive_fails_the_command(piped: Callable[..., Ans
         ("# nothing\n\n", DN, "Standard input has no values"),
         (b"access to attr=(\xff) by * (read)", DN, "Standard input is no UTF-8 at byte 17"),
         ("access to entry by * (browse)", "rubbish", "'rubbish' is no DN"),
+        ("access to entry by * (browse)", "rubbish", "Name the entry that holds the values"),
+        ("access to entry by * (browse)", "", "--suffix"),
         ("orclaci:: %%%", DN, "What follows orclaci:: is no base64"),
     ],
 )

@@ -123,13 +123,17 @@ class CheckAciQuery(Query[tuple[AciVerdict, ...]]):
 
 def convert_acl(query: ConvertAclQuery) -> ConvertedAcl:
     """Convert the values as one policy."""
+    from flext_pipelines.errors import AciSyntaxError, UsageError
     from flext_pipelines.oud.acl.convert import convert_values
     from flext_pipelines.oud.acl.names import parse_name
     from flext_pipelines.oud.acl.oid_policy import AccessValue
     from flext_pipelines.oud.acl.options import ConversionOptions
     from flext_pipelines.oud.acl.values import named_value
 
-    complete = not parse_name(query.dn)
+    try:
+        complete = not parse_name(query.dn)
+    except AciSyntaxError as error:
+        raise UsageError(error.reason, "Name the entry that holds the values, such as dc=example,dc=com") from None
     values = []
     for number, text in enumerate(query.values, 1):
         name, value = named_value(text)
