@@ -146,7 +146,7 @@ def _group(value: str, options: ConversionOptions) -> Bounds:
         return Bounds(NOBODY, BOUND, _QUESTION)
     members = keyword("groupdn", dn_url(placed))
     if not options.whole(value.strip()):
-        return Bounds(members, BOUND, f"some members of {value}, or of groups in it, are none in OUD")
+        return Bounds(members, BOUND, f"{value}, or a group in it, has not all its members in OUD, or may not have")
     return _exactly(members)
 
 

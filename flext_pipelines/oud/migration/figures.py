@@ -110,6 +110,11 @@ class ReviewedValue(Value):
     migrates: bool
 
     @property
+    def place(self) -> str:
+        """Where the original stands, in words."""
+        return f"line {self.line:,}" if self.line else "in the root policy"
+
+    @property
     def needs_review(self) -> bool:
         """Whether a person must look at it: something of it is not said although its entry migrates."""
         return self.migrates and bool(self.conversion.left_out)

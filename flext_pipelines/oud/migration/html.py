@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 
 from flext_pipelines.oud.migration.charts import Bar, bars, safe, shares
 from flext_pipelines.oud.migration.figures import ReviewedValue
-from flext_pipelines.oud.migration.report import NoteLine, Report
+from flext_pipelines.oud.migration.report import NoteLine, Report, needing
 
 _MOST_REVIEWED = 500
 _MOST_ROWS = 500
@@ -62,7 +62,7 @@ def _verdict(report: Report) -> str:
     sentence = f"{counters.read:,} records read, {counters.processed:,} written, {counters.failed:,} rejected."
     if report.clean:
         return f'<p class="verdict ok">{sentence} Nothing needs a person.</p>'
-    return f'<p class="verdict no">{sentence} {len(report.needs)} kinds of things need a person.</p>'
+    return f'<p class="verdict no">{sentence} {needing(report)}</p>'
 
 
 def _needs(report: Report) -> Iterator[str]:
@@ -141,8 +141,8 @@ def _reviewed(one: ReviewedValue) -> str:
     )
     notes = "".join(f"<li>{safe(note)}</li>" for note in found.notes)
     return (
-        f'<div class="card"><strong>{safe(found.dn or "root DSE")}</strong>, {safe(found.kind)} {found.number}, line '
-        f"{one.line:,}<dl><dt>original</dt><dd><code>{safe(found.original)}</code></dd><dt>written</dt><dd><ul>{written}"
+        f'<div class="card"><strong>{safe(found.dn or "root DSE")}</strong>, {safe(found.kind)} {found.number}, '
+        f"{one.place}<dl><dt>original</dt><dd><code>{safe(found.original)}</code></dd><dt>written</dt><dd><ul>{written}"
         f"</ul></dd><dt>left out</dt><dd><ul>{left_out}</ul></dd>"
         f"{f'<dt>notes</dt><dd><ul>{notes}</ul></dd>' if notes else ''}</dl></div>"
     )

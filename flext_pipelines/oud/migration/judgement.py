@@ -21,6 +21,8 @@ _GLOBAL_STEPS = (
 _PRE_ENCODED = (
     'dsconfig set-password-policy-prop --policy-name "Default Password Policy" --set allow-pre-encoded-passwords:true'
 )
+_LOOK = "Look at the examples, and decide; a rule can say it for all"
+_DECIDE = "Decide whether it may go; a rule can keep it, rename it, or reject its entries"
 
 
 def needs_of(report: Report, read: PartResult) -> Iterator[Need]:
@@ -50,7 +52,7 @@ def needs_of(report: Report, read: PartResult) -> Iterator[Need]:
             about = f" ({note.about})" if note.about else ""
             yield Need(
                 code=note.code, count=note.count, text=f"{note.meaning}{about}",
-                action="Look at the examples, and decide; a rule can say it for all", where="Notes",
+                action=_LOOK if note.examples else _DECIDE, where="Notes",
             )  # fmt: skip
 
 
@@ -134,6 +136,10 @@ def warnings_of(report: Report, reading: Mapping[str, JsonValue]) -> Iterator[Ca
     )
 
 
+def _many(number: int, one: str, more: str) -> str:
+    return f"{number:,} {one if number == 1 else more}"
+
+
 def _tree_warnings(report: Report, reading: Mapping[str, JsonValue]) -> Iterator[Caution]:
     if reading["moved_to_a_later_phase"]:
         yield Caution(
@@ -147,7 +153,8 @@ def _tree_warnings(report: Report, reading: Mapping[str, JsonValue]) -> Iterator
         listed = ", ".join(f"{count} of {name}" for name, count in report.references.dangling.items())
         yield Caution(
             code="dangling",
-            text=f"{report.references.dangling_count} values name entries that are not in the result: {listed}. "
+            text=_many(report.references.dangling_count, "value names an entry", "values name entries")
+            + f" not in the result: {listed}. "
             + (
                 "They are dropped, but where an entry must have one"
                 if report.references.dropped
@@ -156,7 +163,10 @@ def _tree_warnings(report: Report, reading: Mapping[str, JsonValue]) -> Iterator
             + "; side/dangling-references.csv lists them",
         )
     if report.references.cycles:
-        yield Caution(code="cycles", text=f"{len(report.references.cycles)} circles of groups that contain each other")
+        yield Caution(
+            code="cycles",
+            text=_many(len(report.references.cycles), "circle", "circles") + " of groups that contain each other",
+        )
     if report.access.joined:
         listed = "; ".join(f"{new} takes values of {' and '.join(olds)}" for new, olds in report.access.joined.items())
         yield Caution(
@@ -166,7 +176,8 @@ def _tree_warnings(report: Report, reading: Mapping[str, JsonValue]) -> Iterator
         )
     if report.access.gone:
         yield Caution(
-            code="access-gone", text=f"{report.access.gone} access values belong to entries that do not migrate"
+            code="access-gone",
+            text=_many(report.access.gone, "access value is", "access values are") + " of entries that do not migrate",
         )
     if report.proof.points and report.proof.probed < report.proof.points:
         yield Caution(

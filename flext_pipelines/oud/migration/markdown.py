@@ -9,9 +9,10 @@ import re
 from collections.abc import Iterator, Sequence
 
 from flext_pipelines.oud.migration.figures import ReviewedValue
-from flext_pipelines.oud.migration.report import Report
+from flext_pipelines.oud.migration.report import Report, needing
 
 _MOST_ROWS = 100
+_MOST_EXAMPLES = 3
 _SPECIAL = re.compile(r"([\\`*_{}\[\]<>|#])")
 
 
@@ -41,11 +42,7 @@ def _lines(report: Report) -> Iterator[str]:
     reasons = [("excluded", *one) for one in report.account.excluded.items()]
     reasons += [("rejected", *one) for one in report.account.rejected.items()]
     yield from _table(("what", "reason", "records"), reasons, empty="Every record is written.")
-    yield from _chapter("Notes")
-    notes = [
-        (note.severity, note.count, note.code, note.about, note.meaning) for note in (*report.notes, *report.dropped)
-    ]
-    yield from _table(("severity", "count", "code", "about", "meaning"), notes, empty="There are none.")
+    yield from _notes(report)
     yield from _access(report)
     yield from _schema(report)
     yield from _chapter("Files")
@@ -61,7 +58,22 @@ def _verdict(report: Report) -> str:
     sentence = f"{counters.read:,} records were read, {counters.processed:,} are written, {counters.failed:,} rejected."
     if report.clean:
         return f"{sentence} Nothing needs a person."
-    return f"{sentence} **{len(report.needs)} kinds of things need a person.**"
+    return f"{sentence} **{needing(report)}**"
+
+
+def _notes(report: Report) -> Iterator[str]:
+    yield from _chapter("Notes")
+    head = ("severity", "count", "code", "about", "meaning")
+    for title, lines in (("Entries", report.notes), ("Values that were dropped from entries", report.dropped)):
+        yield f"### {title}"
+        yield ""
+        notes = [(note.severity, note.count, note.code, note.about, note.meaning) for note in lines]
+        yield from _table(head, notes, empty="There are none.")
+        yield ""
+    for note in report.notes:
+        if note.severity == "warning" and note.examples:
+            yield f"- {_text(note.code)} {_text(note.about)}, for example:"
+            yield from (f"  - {_text(example)}" for example in note.examples[:_MOST_EXAMPLES])
 
 
 def _access(report: Report) -> Iterator[str]:
@@ -89,7 +101,7 @@ def _access(report: Report) -> Iterator[str]:
 
 def _reviewed(one: ReviewedValue) -> Iterator[str]:
     found = one.conversion
-    yield f"- **{_text(found.dn or 'root DSE')}**, {found.kind} {found.number}, line {one.line}"
+    yield f"- **{_text(found.dn or 'root DSE')}**, {found.kind} {found.number}, {one.place}"
     yield f"  - original: `{_code(found.original)}`"
     yield from (f"  - written: `{_code(aci)}`" for aci in found.acis)
     yield from (f"  - left out: `{_code(part.part)}`: {_text(part.reason)}" for part in found.left_out)

@@ -200,7 +200,8 @@ class _Part:
             if len(examples) < EXAMPLES:
                 examples.append(f"{_shown(dn)} (line {line}): {note.text}")
             if note.code == "password-reset":
-                self._keep_side(RESETS, (_shown(dn), note.text))
+                why = [one.text for one in notes if one.code.startswith("password-") and one is not note]
+                self._keep_side(RESETS, (_shown(dn), "; ".join([*why, note.text])))
 
     def _keep_side(self, name: str, cells: Sequence[object]) -> None:
         """A line of a side file."""

@@ -184,6 +184,12 @@ class Report(Value):
         return not self.needs
 
 
+def needing(report: Report) -> str:
+    """How many kinds of things need a person, as a sentence."""
+    number = len(report.needs)
+    return f"{number:,} kinds of things need a person." if number != 1 else "One kind of thing needs a person."
+
+
 def load_report(path: Path) -> Report:
     """A report that was written."""
     return Report.model_validate_json(path.read_bytes())

@@ -131,3 +131,23 @@ def test_the_report_does_not_depend_on_where_the_files_lie(tmp_path: Path) -> No
     assert pages[0] == pages[1]
     assert "schema.ldif:2: objectClass" in pages[0]
     assert str(tmp_path) not in pages[0]
+
+
+def test_a_page_tells_what_is_noted_once_with_examples(tmp_path: Path) -> None:
+    """Notes and dropped values are two tables, and nobody is sent to examples that are not there."""
+    lines = ("unknown: x", "objectclass: orclstrange", "userpassword: {MD4}abcd")
+    root = tmp_path / "root.ldif"
+    root.write_text("dn:\norclaci: access to entry by guidattr=(x) (browse)\n")
+    migrated(tmp_path, [domain(), person("ann", BASE, *lines)], root_policy=root)
+    out = tmp_path / "out"
+    page = (out / "report.md").read_text()
+    needs = {need.code: need.action for need in report_in(out).needs}
+
+    entries, _, dropped = page.partition("### Entries")[2].partition("### Values that were dropped from entries")
+    assert entries.count("| unknown-attribute |") == 1
+    assert dropped.partition("## ")[0].count("| unknown-attribute |") == 1
+    assert "cn=ann,dc=example,dc=com (line 6): the target's schema does not know unknown" in dropped
+    assert needs["unknown-attribute"].startswith("Look at the examples")
+    assert needs["unknown-class"].startswith("Decide")
+    assert "orclaci 1, in the root policy" in page
+    assert "scheme MD4; no password is left" in (out / "side" / "password-resets.csv").read_text()
