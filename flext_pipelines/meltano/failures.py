@@ -61,6 +61,12 @@ _DENIED = re.compile(
     r"|ORA-(?:01017|28000|28001)\b",
     re.IGNORECASE,
 )
+# Errors of our taps that only another setting, right or catalog can mend (``singer_columnar.errors`` and the ``errors``
+# of each tap): the tap has tried again itself what may pass, and a page that came again would come again.
+_MUST_CHANGE = re.compile(
+    r"(?:\w+\.)*(?:PageRepeated|RequestRefused|EntityMissing|Certificate|Settings|ValueMisfit"
+    r"|TableMissing|ColumnMissing|PermissionMissing)Error: "
+)
 _NO_ROOM = re.compile(r"No space left on device|ENOSPC|disk (?:is )?full|File too large", re.IGNORECASE)
 
 
@@ -173,6 +179,8 @@ def _plugin_failed(kind: type[FlextError], evidence: Evidence, block: BlockTally
         )
     if any(_DENIED.search(line) for line in said):
         return PluginConfigError(reason, f"{_denied_advice(name)}. {BOOKMARK_KEPT}", details)
+    if any(_MUST_CHANGE.match(line) for line in said):
+        return PluginConfigError(reason, f"{_change_advice(name)}. {BOOKMARK_KEPT}", details)
     advice = "Look at what it says" if said else "It names no error; look at the raw log of the run"
     if not said and 0 < code < 128:
         reason += f". It last said{quoted(last)}" if (last := last_lines(block, side)) else ""
@@ -186,6 +194,10 @@ def _denied_advice(name: str) -> str:
         f"Correct its user, password or rights before it runs again, lest the account be locked: "
         f"`flext plugins config {name}` shows where its settings come from"
     )
+
+
+def _change_advice(name: str) -> str:
+    return f"Change what it says, then run again: `flext plugins config {name}` shows its settings"
 
 
 def _too_long(evidence: Evidence, block: BlockTally) -> ConfigError:
@@ -242,6 +254,8 @@ def _cannot_start(evidence: Evidence, block: BlockTally, reason: str) -> FlextEr
         reason = f"Tap {name} could not say what it offers (catalog discovery failed){quoted(said)}"
         if any(_DENIED.search(line) for line in said):
             return PluginConfigError(reason, _denied_advice(name), details)
+        if any(_MUST_CHANGE.match(line) for line in said):
+            return PluginConfigError(reason, _change_advice(name), details)
         return ExtractFailedError(
             reason,
             f"Check its settings and that its source answers: `flext plugins config {name}`, then run again",

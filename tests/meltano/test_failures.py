@@ -162,6 +162,37 @@ def test_a_wrong_password_is_not_tried_again(tmp_path: Path, case: str, before: 
     assert "lest the account be locked" in caught.value.instruction
 
 
+SAID_BY_OUR_TAPS = {
+    "PageRepeatedError: Entity 'item', page 3: the server sent the same rows as a page before; reading on would never "
+    "end. Set page_mode to the other mode": False,
+    "RequestRefusedError: The server refuses to read item (HTTP 400). Check filters": False,
+    "TableMissingError: There is no table main.orders. Run discovery again": False,
+    "SourceLostError: The connection broke while orders were read. Run again": True,
+    "ServerFailedError: The server failed with HTTP 500. Run again; a PageRepeatedError: is none of it": True,
+}
+
+
+@pytest.mark.parametrize(
+    ("case", "before"),
+    [("discovery_failed", b"TypeError: 'int' object is not iterable"), ("tap_failed", b"the source said no to orders")],
+)
+@pytest.mark.parametrize(("says", "again"), SAID_BY_OUR_TAPS.items())
+def test_what_only_another_setting_can_mend_is_not_tried_again(
+    tmp_path: Path, case: str, before: bytes, says: str, again: bool
+) -> None:
+    """A page that came again comes again: the error is permanent; a lost connection is not."""
+    text = CASES[case].read_bytes()
+    assert before in text
+    runner = runner_of(tmp_path, fake_meltano(tmp_path, text=text.replace(before, says.encode()), exit_code=1))
+
+    with pytest.raises(FlextError) as caught:
+        runner.run(RunRequest(pipeline="j"))
+
+    assert type(caught.value) is (ExtractFailedError if again else PluginConfigError), str(caught.value)
+    assert caught.value.retryable is again
+    assert says[:40] in caught.value.reason
+
+
 def test_lost_rows_are_a_failure_though_everything_exited_with_0(tmp_path: Path) -> None:
     """Extracted 5, loaded 4, rejected 0: the stream and the missing row are named."""
     text = CASES["success"].read_bytes()
