@@ -40,18 +40,25 @@ _UNPREPARED = "26000"
 _UNFIT = "0A000"
 """A prepared statement's answer would have other types than when it was prepared: a table was changed meanwhile."""
 _CANCEL_SECONDS = 2.0
+_ALIVE = {"keepalives_idle": 30, "keepalives_interval": 10, "keepalives_count": 3, "tcp_user_timeout": 60_000}
+"""A server that vanished is noticed after a minute; by the defaults of Linux after 15 minutes to two hours."""
 
 
-def session_options(url: URL, ours: Mapping[str, object]) -> str:
-    """The ``options`` with which libpq opens a session: ours, then those of the URL, which win.
+def session_arguments(url: URL, ours: Mapping[str, object]) -> dict[str, object]:
+    """With what libpq opens a session; what the URL says of it wins.
 
     Whoever waited for a row goes on with what it is then: a stricter isolation, as a database may have it by default,
     would refuse him instead.
+
+    Args:
+        url: Of the database.
+        ours: The server's settings for the session; no spaces in them.
     """
     named = " ".join(f"-c {name}={value}" for name, value in ours.items())
     theirs = url.query.get("options", ())
     given = (theirs,) if isinstance(theirs, str) else theirs
-    return " ".join((named, r"-c default_transaction_isolation=read\ committed", *given))
+    options = " ".join((named, r"-c default_transaction_isolation=read\ committed", *given))
+    return {"options": options, **{name: value for name, value in _ALIVE.items() if name not in url.query}}
 
 
 class Numbered(NamedTuple):

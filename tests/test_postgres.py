@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import os
 import signal
+import socket
 import threading
 import time
 from decimal import Decimal
@@ -170,6 +171,23 @@ def test_settings_in_the_url_are_kept(postgres: PostgresServer, owner: str) -> N
         ]
 
     assert shown == ["mine, yours", "2MB", {"control": "7s", "wms": "30s"}[owner], "read committed"]
+    engine.dispose()
+
+
+@pytest.mark.parametrize(("asked", "idle"), [("", 30), ("?keepalives_idle=77", 77)])
+@pytest.mark.parametrize("owner", ["control", "wms"])
+def test_a_server_that_vanished_is_noticed(postgres: PostgresServer, owner: str, asked: str, idle: int) -> None:
+    """A machine without power ends no connection: the kernel asks it within a minute, or when the URL says."""
+    url = postgres.url("postgres") + asked
+    engine = make_engine(url, 7) if owner == "control" else open_engine(SecretStr(url))
+    session = engine.raw_connection()
+    driver = session.driver_connection
+    assert isinstance(driver, psycopg.Connection)
+
+    with socket.socket(fileno=os.dup(driver.fileno())) as same:
+        options = (socket.TCP_KEEPIDLE, socket.TCP_KEEPINTVL, socket.TCP_KEEPCNT, socket.TCP_USER_TIMEOUT)
+        assert [same.getsockopt(socket.IPPROTO_TCP, option) for option in options] == [idle, 10, 3, 60_000]
+    session.close()
     engine.dispose()
 
 

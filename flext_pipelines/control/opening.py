@@ -17,7 +17,7 @@ from sqlalchemy.engine import make_url
 
 from flext_pipelines.control.migrations import HEAD, VERSION_TABLE
 from flext_pipelines.errors import ConfigError
-from flext_pipelines.postgres import session_options
+from flext_pipelines.postgres import session_arguments
 from flext_pipelines.settings import make_private
 
 if TYPE_CHECKING:
@@ -61,7 +61,7 @@ def make_engine(text: str, busy_seconds: float) -> sa.Engine:
                 "connect_timeout": 10,
                 "prepare_threshold": 1,
                 "application_name": "flext",
-                "options": session_options(url, {"lock_timeout": int(busy_seconds * 1000)}),
+                **session_arguments(url, {"lock_timeout": int(busy_seconds * 1000)}),
             },
         )
     engine = sa.create_engine(

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from flext_pipelines.errors import ConfigError
-from flext_pipelines.postgres import session_options
+from flext_pipelines.postgres import session_arguments
 from flext_pipelines.settings import make_private
 from flext_pipelines.values import Value
 from flext_pipelines.wms.failures import foreign, translate
@@ -133,7 +133,7 @@ def _open_postgresql(url: URL, options: EngineOptions) -> Engine:
             "connect_timeout": max(2, int(options.connect_seconds)),
             "prepare_threshold": None,  # commands prepare their own (``postgres``)
             "application_name": "flext",
-            "options": session_options(url, session),
+            **session_arguments(url, session),
         },
     )
 
