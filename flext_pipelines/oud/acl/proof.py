@@ -22,7 +22,8 @@ from flext_pipelines.oud.acl.probes import ATTRIBUTE_RIGHTS, ENTRY_RIGHTS, Entry
 from flext_pipelines.oud.dn import as_text
 from flext_pipelines.values import Value
 
-_MOST_LINES = 1000
+_MOST_LINES = 100_000
+"""More than anybody asks for; against a policy of which nothing is left."""
 _ALWAYS_TRIED = ("cn", "objectclass", "userpassword", "modifytimestamp", "aci")
 _TLS = 256
 
@@ -53,7 +54,7 @@ class ProofReport(Value):
         granted: Questions that both answer with yes.
         gained: How many rights are more than OID granted; a proof holds when there is none.
         lost: How many rights OID granted and the new directory does not.
-        differences: The first differences of each kind.
+        differences: Each difference; of very many of a kind the first.
     """
 
     probes: int

@@ -160,7 +160,7 @@ class Proof(Value):
         granted: Questions that both answer with yes.
         gained: Rights that are more than OID granted. The proof holds when there is none.
         lost: Rights that OID granted and the new directory does not.
-        differences: The first of them.
+        differences: What was gained and lost, each right once, whichever policy points it was asked about at.
     """
 
     points: int = 0
@@ -172,6 +172,16 @@ class Proof(Value):
     gained: int = 0
     lost: int = 0
     differences: tuple[Difference, ...] = ()
+
+    @property
+    def listed(self) -> str:
+        """How the list of differences relates to the counts, in words; empty when it is as long."""
+        if self.gained + self.lost == len(self.differences):
+            return ""
+        return (
+            f"{len(self.differences):,} differences are listed: a right that was asked about at several policy points "
+            "is counted each time, and listed once."
+        )
 
     @property
     def holds(self) -> bool:

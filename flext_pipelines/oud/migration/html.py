@@ -164,6 +164,7 @@ def _proof(report: Report) -> Iterator[str]:
         [Bar("granted by both", proof.granted), Bar("denied by both", both_deny, "left"),
          Bar("lost", proof.lost, "warn"), Bar("gained", proof.gained, "bad")],
     )  # fmt: skip
+    yield f"<p>{safe(proof.listed)}</p>" if proof.listed else ""
     rows = [(one.kind, one.right, one.attribute, one.dn, one.subject) for one in proof.differences]
     yield _table(("what", "right", "attribute", "entry", "subject"), rows, empty="No difference.")
 

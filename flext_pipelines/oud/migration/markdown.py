@@ -92,10 +92,11 @@ def _access(report: Report) -> Iterator[str]:
     proof = report.proof
     yield (
         f"{proof.probes:,} questions about {proof.entries:,} entries at {proof.probed:,} of {proof.points:,} policy "
-        f"points: {proof.gained:,} rights gained, {proof.lost:,} lost, {proof.granted:,} granted by both."
+        f"points: {proof.gained:,} rights gained, {proof.lost:,} lost, {proof.granted:,} granted by both. "
+        f"{proof.listed}"
     )
     yield ""
-    rows = [(one.kind, one.right, one.attribute, one.dn, one.subject) for one in proof.differences[:_MOST_ROWS]]
+    rows = [(one.kind, one.right, one.attribute, one.dn, one.subject) for one in proof.differences]
     yield from _table(("what", "right", "attribute", "entry", "subject"), rows, empty="No difference.")
 
 

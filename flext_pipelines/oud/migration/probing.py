@@ -30,7 +30,7 @@ from flext_pipelines.oud.migration.source import Source
 
 _DEEPEST = 4
 """Groups within groups that are followed."""
-_MOST_DIFFERENCES = 500
+_MOST_DIFFERENCES = 100_000
 _ALWAYS = frozenset({"objectclass", "cn", "uid", "sn", "userpassword", "member", "uniquemember", "owner"})
 _QUOTED = re.compile(r'"[^"]*"')
 _QUOTE = '""'
@@ -84,7 +84,8 @@ class Probing:
         acis: dict[Name, list[tuple[str, str]]] = {}
         for dn, texts in self.acis.items():
             acis.setdefault(parse_name(dn), []).extend((dn, text) for text in texts)
-        totals = dict.fromkeys(("probed", "entries", "probes", "granted", "gained", "lost"), 0)
+        totals = dict.fromkeys(("probed", "probes", "granted", "gained", "lost"), 0)
+        asked: set[Name] = set()
         lines: dict[Difference, None] = {}
         for point in _in_turn(kinds):
             if totals["probes"] >= budget:
@@ -93,12 +94,13 @@ class Probing:
             for name in ("probes", "granted", "gained", "lost"):
                 totals[name] += getattr(found, name)
             totals["probed"] += 1
-            totals["entries"] += entries
+            asked |= entries
             lines.update(dict.fromkeys(found.differences))
             on_point(totals["probed"])
         shown = sorted(lines, key=lambda one: (one.kind, one.dn, one.subject, one.right, one.attribute))
         points = sum(len(same) for same in kinds)
-        return Proof(points=points, kinds=len(kinds), differences=tuple(shown[:_MOST_DIFFERENCES]), **totals)
+        listed = tuple(shown[:_MOST_DIFFERENCES])
+        return Proof(points=points, kinds=len(kinds), entries=len(asked), differences=listed, **totals)
 
     def _by_point(self) -> dict[Name, list[AccessValue]]:
         found: dict[Name, list[AccessValue]] = {}
@@ -124,7 +126,7 @@ class Probing:
         point: Name,
         by_point: Mapping[Name, Sequence[AccessValue]],
         acis: Mapping[Name, Sequence[tuple[str, str]]],
-    ) -> tuple[ProofReport, int]:
+    ) -> tuple[ProofReport, frozenset[Name]]:
         """Ask about one policy point: with everything that stands on the way from the root to its entries."""
         ids = self._ids(point, by_point)
         records = [self.source.record(self.origins[entry]) for entry in ids]
@@ -145,7 +147,7 @@ class Probing:
             entries.values(), policy, held, subjects, flavour=self.flavour, place=self.names.suppose,
             renewed=renewed, attribute_of=self.attribute_of, belongs=kept,
         )  # fmt: skip
-        return report, len(entries)
+        return report, frozenset(entries)
 
     def _new_attribute(self, name: str) -> str:
         return (self.attribute_of(name) or name).lower()

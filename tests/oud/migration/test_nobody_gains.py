@@ -236,3 +236,18 @@ def test_values_that_name_groups_are_merged_into_containers(tmp_path: Path, *, d
     acis = [value.decode() for value in base.values(b"aci")]
     assert any(f'groupdn{"!=" if denied else "="}"ldap:///cn=staff,{BASE}"' in aci for aci in acis)
     assert report_in(tmp_path / "out").proof.holds
+
+
+def test_every_difference_is_listed_in_the_report(tmp_path: Path) -> None:
+    """However many they are; an entry that several policy points concern is one entry, and its lost rights are one."""
+    bosses = " ".join(f'by dn="cn=boss{number},dc=other" (read, write)' for number in range(30))
+    lost = f"orclaci: access to attr=(*) by guidattr=(owner) (read, search) {bosses}"
+    people = [person(f"p{number}", f"ou=a,{BASE}", f"seealso: {BASE}") for number in range(40)]
+    migrated(tmp_path, [domain(lost), unit("ou=a", BASE, lost), *people], probes=40_000)
+    proof = report_in(tmp_path / "out").proof
+
+    assert proof.entries <= 42
+    assert proof.gained == 0
+    assert len(set(proof.differences)) == len(proof.differences)
+    assert proof.lost > len(proof.differences) > 500
+    assert f"{len(proof.differences):,} differences are listed" in (tmp_path / "out" / "report.md").read_text()
