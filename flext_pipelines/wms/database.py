@@ -16,7 +16,7 @@ import sqlalchemy as sa
 
 from flext_pipelines.errors import FlextError
 from flext_pipelines.wms.again import StockMovedError
-from flext_pipelines.wms.engine import engine_of
+from flext_pipelines.wms.engine import engine_of, require_file
 from flext_pipelines.wms.failures import place_of
 from flext_pipelines.wms.operations.closing import close_shipment
 from flext_pipelines.wms.operations.corrections import update_inventory
@@ -76,11 +76,14 @@ def utc_now() -> dt.datetime:
 
 
 def open_database(settings: Settings) -> DatabaseBackend:
-    """The backend of ``FLEXT_WMS_URL``; nothing is connected yet.
+    """The backend of ``FLEXT_WMS_URL``; nothing is connected yet. The default file in the home may be a new one.
 
     Raises:
         ConfigError: The URL is not one, or its driver is not installed.
+        NotFoundError: It names an SQLite file that is not there.
     """
+    if settings.wms_url is not None:
+        require_file(settings.wms_url)
     return DatabaseBackend(
         engine_of(settings),
         labels=Labels(settings.wms_status_labels),

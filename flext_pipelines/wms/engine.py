@@ -9,8 +9,9 @@ from __future__ import annotations
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote, urlsplit
 
-from flext_pipelines.errors import ConfigError
+from flext_pipelines.errors import ConfigError, NotFoundError
 from flext_pipelines.postgres import session_arguments
 from flext_pipelines.settings import make_private
 from flext_pipelines.values import Value
@@ -52,7 +53,7 @@ def open_engine(url: SecretStr, options: EngineOptions | None = None, oracle: Or
     """An engine for the URL; an SQLite file's folder is made if it is missing. Nothing is connected yet.
 
     Raises:
-        ConfigError: The URL is not one, or of another database, or its driver is not installed.
+        ConfigError: The URL is not one, or of another database or of SQLite in memory, or its driver is not installed.
     """
     from sqlalchemy import create_engine
     from sqlalchemy.engine import make_url
@@ -74,7 +75,7 @@ def open_engine(url: SecretStr, options: EngineOptions | None = None, oracle: Or
             return open_oracle(parsed, oracle or default)
         if parsed.get_backend_name() == "oracle":  # a driver that somebody registered, as the tests do
             return create_engine(parsed)
-    except (ArgumentError, NoSuchModuleError, ModuleNotFoundError) as error:
+    except (ArgumentError, NoSuchModuleError, ModuleNotFoundError, ValueError) as error:
         raise ConfigError(
             f"FLEXT_WMS_URL is not a database URL we can open ({type(error).__name__})",
             "Give it as dialect+driver://user:password@host:port/database, for instance sqlite:////data/wms.db",
@@ -112,6 +113,47 @@ def engine_of(settings: Settings) -> Engine:
     return open_engine(settings.wms_database, options, oracle)
 
 
+def require_file(url: SecretStr) -> None:
+    """Whoever only works in a database opens none that SQLite would make anew, as it does for a mistyped path.
+
+    Args:
+        url: Of any database; what is wrong with the URL itself is left to ``open_engine``.
+
+    Raises:
+        NotFoundError: It names an SQLite file that is not there; neither the file nor its folder is made.
+    """
+    from sqlalchemy.engine import make_url
+    from sqlalchemy.exc import ArgumentError, NoSuchModuleError
+
+    try:
+        parsed = make_url(url.get_secret_value())
+        path = _sqlite_file(parsed) if parsed.get_backend_name() == "sqlite" else None
+    except (ArgumentError, NoSuchModuleError, ValueError):
+        return
+    if path is None:
+        return
+    try:
+        path.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        raise NotFoundError(
+            f"There is no such database file {path.absolute()}, as FLEXT_WMS_URL names it",
+            "Run `flext wms seed` to make the sample there, or correct FLEXT_WMS_URL",
+            {"file": str(path.absolute())},
+        ) from None
+    except (OSError, ValueError):
+        return  # it may be there; opening it says what keeps us from it
+
+
+def _sqlite_file(url: URL) -> Path | None:
+    """The file of an SQLite URL, also of one that gives it as ``file:...?uri=true``; None for one in memory."""
+    from sqlalchemy.util import asbool
+
+    name = url.database or ""
+    if name.startswith("file:") and asbool(url.query.get("uri", False)):
+        name = "" if url.query.get("mode") == "memory" else unquote(urlsplit(name).path)
+    return None if name in {"", ":memory:"} else Path(name)
+
+
 def _open_postgresql(url: URL, options: EngineOptions) -> Engine:
     from sqlalchemy import create_engine
 
@@ -142,8 +184,13 @@ def _open_sqlite(url: URL, options: EngineOptions) -> Engine:
     """Writers take their turn from the start, so that no transaction fails for having read too early."""
     from sqlalchemy import create_engine, event
 
-    if url.database not in {None, "", ":memory:"}:
-        make_private(Path(str(url.database)).parent)
+    path = _sqlite_file(url)
+    if path is None:
+        raise ConfigError(
+            "FLEXT_WMS_URL names an SQLite database in memory, which every process would begin anew",
+            "Name a file, for instance sqlite:////data/wms.db",
+        )
+    make_private(path.parent)
     engine = create_engine(
         url,
         hide_parameters=True,

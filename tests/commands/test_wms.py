@@ -13,6 +13,7 @@ from flext_pipelines.bootstrap import build_bus
 from flext_pipelines.commands import registry
 from flext_pipelines.commands.message import Context
 from flext_pipelines.commands.wms.operations import CreateShipmentCommand, UpdateInventoryCommand
+from flext_pipelines.commands.wms.sample import SeedSampleCommand
 from flext_pipelines.commands.wms.views import (
     GetCommandOutcomeQuery,
     GetInventoryQuery,
@@ -29,6 +30,7 @@ from flext_pipelines.errors import (
     IdempotencyConflictError,
     InsufficientStockError,
     InvalidMessageError,
+    NotFoundError,
     UnavailableError,
 )
 from flext_pipelines.settings import Settings
@@ -36,6 +38,7 @@ from tests.wms.warehouse import Warehouse
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from flext_pipelines.commands.bus import Bus
 
@@ -182,3 +185,39 @@ def test_a_url_that_is_none_names_its_setting(settings: Settings) -> None:
     bus.close()
     assert isinstance(error, ConfigError)
     assert "FLEXT_WMS_URL" in error.reason
+
+
+def test_a_mistyped_file_is_named_and_not_made(tmp_path: Path) -> None:
+    """Queries, health and commands answer so; the sample is what makes the file, and then they find it."""
+    file = tmp_path / "nosuch" / "wms.db"
+    url = SecretStr(f"sqlite:///{file}")
+    bus = build_bus(Settings(home=tmp_path / "home", actor="t", wms_url=url))
+    messages = (
+        GetInventoryQuery(),
+        GetWmsHealthQuery(),
+        CreateShipmentCommand(order_nbr="SO1"),
+        CreateShipmentCommand(order_nbr="SO1", idempotency_key="k"),
+    )
+
+    errors = [bus.send(message).error for message in messages]
+    made = file.parent.exists()
+    seeded = bus.send(SeedSampleCommand(orders=5)).unwrap()
+    rows = bus.send(GetInventoryQuery()).unwrap().rows
+
+    bus.close()
+    assert [type(error) for error in errors] == [NotFoundError] * len(messages)
+    assert all(error is not None and f"no such database file {file}" in error.reason for error in errors)
+    assert not made
+    assert seeded.created
+    assert rows
+
+
+def test_a_first_query_in_a_new_home_finds_an_empty_warehouse(settings: Settings) -> None:
+    """The default database belongs to us: it is made by whoever comes first."""
+    bus = build_bus(Settings(home=settings.home, actor="t"))
+
+    page = bus.send(GetInventoryQuery()).unwrap()
+
+    bus.close()
+    assert page.rows == ()
+    assert (settings.home / "wms.db").is_file()

@@ -40,6 +40,7 @@ def make_server(
 
     Raises:
         ConfigError: The URL is none that can be opened.
+        NotFoundError: It names an SQLite file that is not there.
     """
     login = User(user, password or SecretStr("mock"))
     return MockServer(
@@ -56,9 +57,10 @@ def make_server(
 def _source(orders: int, database: SecretStr | None) -> Source:
     if database is None:
         return GeneratedSource(Generator(orders))
-    from flext_pipelines.wms.engine import open_engine
+    from flext_pipelines.wms.engine import open_engine, require_file
     from flext_pipelines.wms.mock_server.table_rows import read_tables
 
+    require_file(database)
     engine = open_engine(database)
     try:
         return HeldSource(read_tables(engine))

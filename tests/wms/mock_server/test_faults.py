@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 
 import httpx
 import pytest
+from pydantic import SecretStr
 
-from flext_pipelines.errors import UnavailableError
+from flext_pipelines.errors import NotFoundError, UnavailableError
 from flext_pipelines.wms.mock_server.faults import HEADER, KINDS
 from flext_pipelines.wms.mock_server.making import make_server
 from flext_pipelines.wms.mock_server.serving import running
@@ -130,6 +131,14 @@ def test_a_taken_port_is_named(server: Running) -> None:
 
     with pytest.raises(UnavailableError, match=f"Port {port} of 127"), running(make_server(orders=5), port=port):
         pass
+
+
+def test_a_database_that_is_not_there_is_not_served(tmp_path: Path) -> None:
+    """Nor is it made."""
+    with pytest.raises(NotFoundError, match="no such database file"):
+        make_server(database=SecretStr(f"sqlite:///{tmp_path / 'nosuch.db'}"))
+
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_the_tables_of_a_database_are_served(settings: Settings) -> None:
