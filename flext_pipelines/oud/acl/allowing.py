@@ -13,7 +13,7 @@ from flext_pipelines.oud.acl.aci import BindRule
 from flext_pipelines.oud.acl.conditions import ANYONE, NOBODY, both, either, negate
 from flext_pipelines.oud.acl.drafts import OBJECT_CLASS, RIGHTS_FOR, Draft, Finding, Lost, Remark, scope_of
 from flext_pipelines.oud.acl.filters import And, Filter, Not
-from flext_pipelines.oud.acl.oid_model import NEEDS_BROWSE, SHOWN_BY_BROWSE, names_object_class
+from flext_pipelines.oud.acl.oid_model import NEEDS_BROWSE
 from flext_pipelines.oud.acl.oid_policy import EVERY_ATTRIBUTE, AttributeSet, Directive, Level, OidPolicy
 from flext_pipelines.oud.acl.orclaci import ENTRY_PERMISSIONS, PERMISSIONS, Permission
 from flext_pipelines.oud.acl.regions import Denied, Regions, Term
@@ -111,14 +111,7 @@ class Allowing:
 
     def _hidden(self, level: Level) -> tuple[BindRule, ...]:
         """Whom a directive denies ``objectClass`` by its name, here or above: browsing would show it to them."""
-        return tuple(
-            denied.rule
-            for above in self.policy.from_level(level)
-            for directive in above.directives
-            if names_object_class(directive)
-            for right in SHOWN_BY_BROWSE
-            for denied in self.regions.denied(directive, right)
-        )
+        return self.regions.hidden(self.policy.from_level(level))
 
     def browsing(self, level: Level) -> BindRule:
         """Who certainly may browse the entries of a level, unless a lower level denies it.

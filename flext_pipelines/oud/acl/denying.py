@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
-from flext_pipelines.oud.acl.conditions import NOBODY, both, disjoint, negate
+from flext_pipelines.oud.acl.conditions import NOBODY, both, disjoint, either, negate
 from flext_pipelines.oud.acl.drafts import OBJECT_CLASS, RIGHTS_FOR, Draft, Finding, Lost, Remark, scope_of
 from flext_pipelines.oud.acl.filters import And, Filter
 from flext_pipelines.oud.acl.names import Name
@@ -52,15 +52,19 @@ class Denying:
                 if right not in directive.aci.permissions:
                     continue
                 for denied in self.regions.denied(directive, right):
-                    draft = self._draft(level, directive, right, denied)
-                    if draft is not None and any(_undoes(grant, draft) for grant in above):
+                    drafts = [
+                        draft
+                        for draft in self._drafts(level, directive, right, denied)
+                        if any(_undoes(grant, draft) for grant in above)
+                    ]
+                    for draft in drafts:
                         yield from self._around_entry_level(draft)
                         if right in SHOWN_BY_BROWSE and names_object_class(directive):
                             # browsing shows objectClass by both rights: who is denied one of them gets neither
                             yield from self._around_entry_level(
                                 replace(draft, rights=SHOWN_BY_BROWSE, attributes=OBJECT_CLASS)
                             )
-                    else:
+                    if not drafts:
                         yield Remark(directive, None, right, NO_ACI_NEEDED)
 
     def _around_entry_level(self, draft: Draft) -> Iterator[Draft]:
@@ -75,23 +79,30 @@ class Denying:
         if rule != NOBODY:
             yield replace(draft, reach="base", rule=rule)
 
-    def _draft(self, level: Level, directive: Directive, right: Permission, denied: Denied) -> Draft | None:
+    def _drafts(self, level: Level, directive: Directive, right: Permission, denied: Denied) -> Iterator[Draft]:
         rights = RIGHTS_FOR[right]
         attributes: AttributeSet | None = None
         if right == "browse":
             rights, attributes = NEEDS_BROWSE, EVERY_ATTRIBUTE
         elif right not in ENTRY_PERMISSIONS:
             attributes = directive.denies_on
-            if right in SHOWN_BY_BROWSE and not names_object_class(directive):
-                attributes = attributes.without(OBJECT_CLASS)  # who may browse sees it; browsing is denied by itself
             if not attributes:
-                return None
+                return
         among = directive.aci.filter if right != "add" else None
         wanted: Filter | None = among
         if denied.constraint is not None:
             wanted = denied.constraint if among is None else And((among, denied.constraint))
         reach = scope_of(level, right)
-        return Draft(level, directive, None, False, right, rights, attributes, wanted, reach, denied.rule)
+        draft = Draft(level, directive, None, False, right, rights, attributes, wanted, reach, denied.rule)
+        if attributes is None or right not in SHOWN_BY_BROWSE or names_object_class(directive):
+            yield draft
+            return
+        if rest := attributes.without(OBJECT_CLASS):  # who may browse sees it; browsing is denied by itself
+            yield replace(draft, attributes=rest)
+        # To whom a directive here or above denies it by its name, browsing does not show it: a grant from above would.
+        unseen = both(denied.rule, either(*self.regions.hidden(self.policy.from_level(level))))
+        if attributes.common(OBJECT_CLASS) and unseen != NOBODY:
+            yield replace(draft, attributes=OBJECT_CLASS, rule=unseen)
 
 
 def _gives_back(grant: Draft, denial: Draft) -> bool:

@@ -6,13 +6,14 @@ What belongs here: first match, closer denials, constraints. What does not: othe
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from flext_pipelines.oud.acl.aci import BindRule
 from flext_pipelines.oud.acl.conditions import NOBODY, both, either, negate
 from flext_pipelines.oud.acl.filters import Filter, Not, always_defined
-from flext_pipelines.oud.acl.oid_policy import AccessValue, Directive, rank
+from flext_pipelines.oud.acl.oid_model import SHOWN_BY_BROWSE, names_object_class
+from flext_pipelines.oud.acl.oid_policy import AccessValue, Directive, Level, rank
 from flext_pipelines.oud.acl.options import ConversionOptions
 from flext_pipelines.oud.acl.orclaci import Clause, Permission
 from flext_pipelines.oud.acl.subjects import Bounds, bounds
@@ -101,6 +102,17 @@ class Regions:
         if key not in self._denied:
             self._denied[key] = tuple(self._denials(directive, right))
         return self._denied[key]
+
+    def hidden(self, levels: Iterable[Level]) -> tuple[BindRule, ...]:
+        """Whom a directive of some levels denies ``objectClass`` by its name, so that browsing does not show it."""
+        return tuple(
+            denied.rule
+            for level in levels
+            for directive in level.directives
+            if names_object_class(directive)
+            for right in SHOWN_BY_BROWSE
+            for denied in self.denied(directive, right)
+        )
 
     def _denials(self, directive: Directive, right: Permission) -> Iterator[Denied]:
         kinds, found = directive.aci.permissions, self._bounds_for(directive, right)

@@ -38,6 +38,21 @@ def value(text: str, dn: str = PEOPLE, number: int = 1) -> AccessValue:
     return AccessValue(dn, "orclaci", number, text)
 
 
+@pytest.mark.parametrize("flavour", ["oud", "389"])
+def test_an_object_class_that_browsing_does_not_show_stays_hidden_below(flavour: Flavour) -> None:
+    """A lower denial of every attribute is not left to browsing where a directive above names objectClass."""
+    report = proved(
+        [
+            value("access to attr=(objectclass) by * (read) by * (none)", BASE, 1),
+            value("access to attr=(*) by * (none)", PEOPLE, 2),
+        ],
+        flavour,
+    )
+
+    assert report.gained == 0, report.differences
+    assert report.granted > 0
+
+
 def test_an_exact_conversion_loses_nothing() -> None:
     """The usual policy of a realm is said whole."""
     report = proved(
