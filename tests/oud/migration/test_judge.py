@@ -78,6 +78,25 @@ def test_each_kind_of_damage_is_found(result: Path, file: str, old: bytes, new: 
     assert wrong in failed(result)
 
 
+def test_a_result_for_a_target_of_its_own_schema_is_sound(tmp_path: Path) -> None:
+    """Attributes that only that target knows are no fault; those that servers write themselves still are."""
+    owned = tmp_path / "389.ldif"
+    owned.write_text(
+        "dn: cn=schema\nattributeTypes: ( 2.16.840.1.113730.3.1.610 NAME 'nsAccountLock' SYNTAX "
+        "1.3.6.1.4.1.1466.115.121.1.15 USAGE directoryOperation )\n"
+    )
+    rules = tmp_path / "rules.yaml"
+    rules.write_text('extends: "389"\n')
+    records = [domain(ACI), person("ann", BASE, "objectclass: orcluser", "orclisenabled: DISABLED")]
+    migrated(tmp_path, records, flavour="389", rules=rules, owned_schema=owned)
+    users = tmp_path / "out" / "02-users-0001.ldif"
+
+    assert b"nsaccountlock: true" in users.read_bytes().lower()
+    assert judge(tmp_path / "out").sound
+    changed(users, lambda data: data.replace(b"sn: ann", b"entryuuid: x\nsn: ann", 1))
+    assert "no attribute that the target writes itself" in failed(tmp_path / "out")
+
+
 def test_a_lost_record_is_found(result: Path) -> None:
     """An entry that is gone makes the sum wrong."""
     changed(result / "02-users-0001.ldif", lambda data: data.split(b"\n\n", 1)[1])
