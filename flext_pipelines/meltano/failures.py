@@ -197,7 +197,7 @@ def _denied_advice(name: str) -> str:
 
 
 def _change_advice(name: str) -> str:
-    return f"Change what it says, then run again: `flext plugins config {name}` shows its settings"
+    return f"Correct what it names, then run again: `flext plugins config {name}` shows its settings"
 
 
 def _too_long(evidence: Evidence, block: BlockTally) -> ConfigError:

@@ -20,6 +20,7 @@ from flext_pipelines.commands.wms.sync import (
 )
 from flext_pipelines.errors import RunFailedError, UsageError
 from flext_pipelines.settings import Settings
+from flext_pipelines.wms.mock_server.faults import Fault
 from flext_pipelines.wms.mock_server.making import make_server
 from flext_pipelines.wms.mock_server.serving import Running, running
 
@@ -106,6 +107,18 @@ def test_a_sync_that_fails_says_so_for_every_facility(bus: Bus, server: Running,
     assert sum(one.status == 401 for one in server.server.seen) == 2, "another try may lock the account"
     health = _health(bus)
     assert (health["configuration"], health["server"], health["all"]) == ("healthy", "unhealthy", "unhealthy")
+
+
+@pytest.mark.timeout(900)
+def test_a_page_that_comes_again_is_not_asked_for_in_a_further_attempt(bus: Bus, server: Running) -> None:
+    """The run ends at the first attempt, though its pipeline declares two more for what may pass."""
+    server.server.faults.add([Fault(kind="repeat", times=1000, path="/item/?page_mode=sequenced&page_size=500")])
+
+    error = bus.send(SyncWmsCommand(facilities=("DC01",), entities=("item",), attached=True)).error
+
+    assert isinstance(error, RunFailedError)
+    assert "PageRepeatedError" in error.reason
+    assert sum(one.fault == "repeat" for one in server.server.seen) == 1, "a page that links to itself, read once"
 
 
 def test_a_facility_that_nobody_knows_is_refused_before_anything_runs(bus: Bus, server: Running) -> None:
