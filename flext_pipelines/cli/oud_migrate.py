@@ -241,8 +241,14 @@ def _show_judgement(answer: object) -> None:
             click.echo(f"{click.style('wrong', fg='red')}  {check.name}: {fault}")
 
 
-def _show_transformed(answer: object) -> None:
-    output.fields(cast("Transformed", answer).model_dump())
+def show_transformed(answer: object) -> None:
+    """What became of the records and values of one file."""
+    made = cast("Transformed", answer)
+    output.fields({"output": made.output, "read": made.read, "access values taken out": made.access_values or None})
+    kinds = {"written": made.written, "excluded": made.excluded, "rejected": made.rejected, "noted": made.notes,
+             "values dropped": made.dropped}  # fmt: skip
+    rows = [(count, kind, name) for kind, counts in kinds.items() for name, count in counts.items()]
+    output.table("", ("count", "what", "which"), rows, empty="There was no record.")
 
 
 report = command_for(
@@ -253,7 +259,7 @@ status = command_for(
     "oud.GetMigrationStatus", "status", _show_status, arguments=("execution_id",), examples=("flext oud status",)
 )
 transform = command_for(
-    "oud.TransformLDIF", "transform", _show_transformed, arguments=("input_file", "output_file"),
+    "oud.TransformLDIF", "transform", show_transformed, arguments=("input_file", "output_file"),
     examples=(
         "flext oud transform part.ldif new.ldif --base-dn dc=example,dc=com",
         "zcat export.ldif.gz | flext oud transform - - --base-dn dc=example,dc=com > new.ldif",
@@ -274,7 +280,7 @@ def _streaming(command: click.Command) -> click.Command:
         if "-" not in {given["input_file"], given["output_file"]}:
             fields = {name: value for name, value in given.items() if value is not None}
             answer = cast("Transformed", _ask("oud.TransformLDIF", fields, as_json=as_json))
-            (output.print_json if as_json else _show_transformed)(answer)
+            (output.print_json if as_json else show_transformed)(answer)
             return NEEDS_A_PERSON if answer.rejected else 0
         import sys
         from contextlib import ExitStack

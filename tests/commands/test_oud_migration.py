@@ -11,6 +11,7 @@ from click.testing import CliRunner
 
 from flext_pipelines.bootstrap import build_bus
 from flext_pipelines.cli.main import flext
+from flext_pipelines.cli.oud_migrate import show_transformed
 from flext_pipelines.commands import registry
 from flext_pipelines.commands.bus import Bus
 from flext_pipelines.commands.messages import PerformInRunCommand
@@ -25,6 +26,7 @@ from flext_pipelines.commands.oud.migration import (
 )
 from flext_pipelines.errors import InvalidMessageError, NotFoundError, UsageError
 from flext_pipelines.oud.ldif import read_ldif
+from flext_pipelines.oud.migration.one_file import Transformed
 from flext_pipelines.oud.migration.outcome import Migration
 from flext_pipelines.settings import Settings
 from tests.oud.migration.exports import BASE, domain, group, person, unit, write
@@ -234,6 +236,21 @@ def test_a_stream_is_transformed_at_the_shell(tmp_path: Path) -> None:
     (tmp_path / "out.ldif").write_bytes(ran.stdout_bytes)
     assert len(list(read_ldif(tmp_path / "out.ldif"))) == 4
     assert "5 read, 1 rejected, 0 excluded" in ran.stderr
+
+
+def test_people_see_what_became_of_one_file(capsys: pytest.CaptureFixture[str]) -> None:
+    """Counts stand in rows, each with its reason, and not as the text of a program."""
+    show_transformed(
+        Transformed(
+            output="new.ldif", read=3, written={"users": 1}, excluded={"tree": 1}, rejected={"not-ldif": 1}, notes={},
+            dropped={"operational entryid": 2}, access_values=0,
+        )
+    )  # fmt: skip
+    text = capsys.readouterr().out
+
+    assert "{" not in text
+    for words in ("1 written users", "1 excluded tree", "1 rejected not-ldif", "2 values dropped operational entryid"):
+        assert words in " ".join(text.split())
 
 
 @pytest.mark.parametrize("option", ["--workers", "--file-megabytes"])
