@@ -89,6 +89,8 @@ def migrate(export: str, as_json: bool, diagnose: bool, here: bool, **given: obj
         raise UsageError("--bind-dn, --bind-password-file and --start-tls go with --to", "Name the server")
     if "bind_password_file" in server:  # the run that loads may be performed elsewhere
         server["bind_password_file"] = str(Path(str(server["bind_password_file"])).absolute())
+    if diagnose and fields.keys() & {"from_phase", "to_phase", "replace"}:
+        raise UsageError("--from, --until and --replace are about a result, and --diagnose makes none", "Leave one out")
     if diagnose:
         return _diagnose(fields, server, as_json=as_json)
     if "output_dir" not in fields:
@@ -126,8 +128,7 @@ def _ask(name: str, fields: Mapping[str, object], *, as_json: bool) -> object:
 
 
 def _diagnose(fields: Mapping[str, object], server: Mapping[str, object], *, as_json: bool) -> int:
-    without = {"output_dir", "merge_aci", "drop_dangling", "version_line", "file_megabytes", "ssf", "replace"}
-    without |= {"from_phase", "to_phase"}
+    without = {"output_dir", "merge_aci", "drop_dangling", "version_line", "file_megabytes", "ssf"}
     asked = {name: value for name, value in fields.items() if name not in without}
     found = cast("DirectoryDiagnosis", _ask("oud.DiagnoseDirectory", server, as_json=as_json)) if server else None
     report = cast("Report", _ask("oud.DiagnoseOUDData", asked, as_json=as_json))

@@ -238,6 +238,15 @@ def test_a_stream_is_transformed_at_the_shell(tmp_path: Path) -> None:
     assert "5 read, 1 rejected, 0 excluded" in ran.stderr
 
 
+@pytest.mark.parametrize("more", [("--from", "acls"), ("--until", "users"), ("--replace",)])
+def test_a_diagnosis_is_of_the_whole(tmp_path: Path, more: tuple[str, ...]) -> None:
+    """What is asked of a result is not passed over where there will be none."""
+    export = write(tmp_path / "e.ldif", RECORDS)
+
+    with pytest.raises(UsageError, match="--diagnose makes none"):
+        call("oud", "migrate", str(export), "--base-dn", BASE, "--diagnose", *more, home=tmp_path / "home")
+
+
 def test_people_see_what_became_of_one_file(capsys: pytest.CaptureFixture[str]) -> None:
     """Counts stand in rows, each with its reason, and not as the text of a program."""
     show_transformed(
