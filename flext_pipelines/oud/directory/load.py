@@ -188,10 +188,9 @@ class _Load:
         in_doubt = (place.file, place.offset) < self._state.horizon[:2]
         if is_schema(record):
             self._pipeline.drain()
-            self._counts["schema_added"] = self._counts.get("schema_added", 0) + load_schema(
-                record, self._pipeline.directory, self._progress, path
-            )
-            self._count("updated")
+            added = load_schema(record, self._pipeline.directory, self._progress, path)
+            self._counts["schema_added"] = self._counts.get("schema_added", 0) + added
+            self._count("updated" if added else "unchanged")
             return
         try:
             operation = Operation(record, place, path, self._rules, in_doubt=in_doubt)

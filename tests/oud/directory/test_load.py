@@ -324,6 +324,7 @@ def test_schema_goes_into_a_server_before_its_entries(ds389: Ds389, tmp_path: Pa
     assert first.schema_added == 2
     assert first.added == 1
     assert second.schema_added == 0
+    assert (first.updated, second.updated) == (1, 0)
 
 
 def test_a_definition_that_the_server_refuses_is_named(ds389: Ds389, tmp_path: Path) -> None:
