@@ -56,15 +56,14 @@ def shares(title: str, values: Sequence[Bar]) -> str:
             f'<rect class="{bar.colour}" x="{10 + at:.1f}" y="6" width="{width:.1f}" height="34"/></g>'
         )
         at += width
-    column = (_WIDTH - 20) // max(len(values), 1)
     for number, bar in enumerate(values):
-        x = 10 + number * column
+        x, y = 10 + number % 2 * (_WIDTH // 2), 52 + number // 2 * _ROW
         percent = f"{bar.value / total:.1%}"
         drawn.append(
-            f'<rect class="{bar.colour}" x="{x}" y="52" width="12" height="12"/>'
-            f'<text x="{x + 18}" y="62">{safe(bar.label)} {bar.value:,} ({percent})</text>'
+            f'<rect class="{bar.colour}" x="{x}" y="{y}" width="12" height="12"/>'
+            f'<text x="{x + 18}" y="{y + 10}">{safe(bar.label)} {bar.value:,} ({percent})</text>'
         )
-    return _drawing(title, 74, "".join(drawn))
+    return _drawing(title, 48 + _ROW * -(-len(values) // 2), "".join(drawn))
 
 
 def _drawing(title: str, height: int, inner: str) -> str:

@@ -12,6 +12,7 @@ from flext_pipelines.oud.migration.figures import ReviewedValue
 from flext_pipelines.oud.migration.report import NoteLine, Report, needing
 
 _MOST_REVIEWED = 500
+_SHORT = 18
 _MOST_ROWS = 500
 _STYLE = """
 :root{color-scheme:light dark}
@@ -20,6 +21,7 @@ h1{font-size:1.6rem}h2{margin-top:2.2rem;border-bottom:1px solid #8886}
 table{border-collapse:collapse;width:100%;margin:.6rem 0}
 td,th{padding:.25rem .6rem;text-align:left;vertical-align:top;border-bottom:1px solid #8883;overflow-wrap:anywhere}
 td.n,th.n{text-align:right;font-variant-numeric:tabular-nums;white-space:nowrap}
+th,td.s{white-space:nowrap}
 code{font:13px/1.45 ui-monospace,monospace;overflow-wrap:anywhere}
 .verdict{padding:.8rem 1rem;border-radius:6px;font-weight:600}
 .ok{background:#2e7d3222;border-left:5px solid #2e7d32}.no{background:#c6282822;border-left:5px solid #c62828}
@@ -217,5 +219,7 @@ def _row(row: Sequence[object], numeric: Sequence[bool]) -> str:
     for value, is_number in zip(row, numeric, strict=True):
         text = "" if value is None else f"{value:,}" if isinstance(value, int) else safe(str(value))
         marked = f' class="{text}"' if text in {"error", "warning", "gained", "lost"} else ""
+        if not marked and len(text) <= _SHORT:  # a name is not cut in two for want of room that others have
+            marked = " class=s"
         cells.append(f"<td class=n>{text}</td>" if is_number else f"<td{marked}>{text}</td>")
     return f"<tr>{''.join(cells)}</tr>"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 import xml.etree.ElementTree as ElementTree
 from html.parser import HTMLParser
@@ -106,6 +107,17 @@ def test_any_label_gives_a_drawing(text: str, value: int) -> None:
     assert not set(safe(text)) & {"<", ">", '"'}
 
 
+def test_a_legend_has_room_for_its_numbers() -> None:
+    """Millions beside each other do not cover each other: a letter is 8 wide, and each text ends before the next."""
+    labels = ["granted by both", "denied by both", "lost", "gained"]
+    drawing = shares("Answers", [Bar(label, 10_000_000) for label in labels])
+    texts = re.findall(r'<text x="(\d+)" y="(\d+)">([^<]+)</text>', drawing)
+
+    assert len(texts) == len(labels)
+    for (x, y, text), (other, line, _) in itertools.pairwise(texts):
+        assert y != line or int(x) + 8 * len(text) < int(other)
+
+
 def test_a_clean_migration_needs_nobody(tmp_path: Path) -> None:
     """Where everything went, the report says so in its first line."""
     migrated(tmp_path, [domain(), person("ann")])
@@ -151,3 +163,11 @@ def test_a_page_tells_what_is_noted_once_with_examples(tmp_path: Path) -> None:
     assert needs["unknown-class"].startswith("Decide")
     assert "orclaci 1, in the root policy" in page
     assert "scheme MD4; no password is left" in (out / "side" / "password-resets.csv").read_text()
+
+
+def test_a_short_word_stays_in_one_line(hostile: Path) -> None:
+    """Long names may break anywhere, so that tables stay on the page; rights and attributes do not."""
+    page = (hostile / "report.html").read_text(encoding="utf-8")
+
+    assert "td.s{white-space:nowrap}" in page
+    assert "<td class=s>not-ldif</td>" in page
