@@ -47,6 +47,28 @@ def test_what_no_backend_can_hold_is_refused(kind: type[Value], fields: dict[str
     assert says in str(caught.value)
 
 
+@pytest.mark.parametrize("nothing", [None, ""])
+@pytest.mark.parametrize(
+    ("kind", "fields", "key"),
+    [
+        (StockCorrection, FOUND, "item_code"),
+        (StockCorrection, FOUND, "location_barcode"),
+        (StockCorrection, FOUND, "reason_code"),
+        (OutcomeAsked, {"key": "k"}, "key"),
+    ],
+)
+def test_a_key_that_is_null_or_empty_is_refused(
+    kind: type[Value], fields: dict[str, Any], key: str, nothing: str | None
+) -> None:
+    """What names a row must be there, before any database is asked: for Oracle an empty text is NULL."""
+    kind.model_validate(fields)
+
+    with pytest.raises(ValidationError) as caught:
+        kind.model_validate({**fields, key: nothing})
+
+    assert key in str(caught.value)
+
+
 @given(st.datetimes(timezones=st.timezones()))
 def test_a_time_with_a_zone_is_that_time_in_utc(moment: dt.datetime) -> None:
     """Every moment is either turned into UTC, or refused because UTC has no such year."""
